@@ -1,0 +1,240 @@
+"""Every option of the service: its section, name, type, default and help; and how their values are found.
+
+Where a value comes from, later wins: the option's default, the configuration file, the environment
+(`GLANCELITE_<SECTION>_<NAME>`, upper case; `GLANCELITE_<NAME>` for section DEFAULT), an override given by the command
+line. The pipeline and its filters' knobs live in the paste ini, not here. Stores and import methods will add their own
+options of the same type.
+"""
+
+import configparser
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option. `type` is one of str, int, float, bool, path, list (comma separated, brackets allowed)."""
+
+    section: str
+    name: str
+    type: str
+    default: Any
+    help: str
+    secret: bool = False
+    minimum: int | float | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.section, self.name
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets this option."""
+        middle = "" if self.section == "DEFAULT" else f"{self.section.upper()}_"
+        return f"GLANCELITE_{middle}{self.name.upper()}"
+
+
+DISK_FORMATS = "ami,ari,aki,vhd,vhdx,vmdk,raw,qcow2,vdi,iso,ploop"
+CONTAINER_FORMATS = "ami,ari,aki,bare,ovf,ova,docker,compressed"
+
+OPTIONS: tuple[Option, ...] = (
+    Option("DEFAULT", "data_dir", "path", "", "Where everything lives that has no place of its own configured: the "
+           "SQLite database, the images, the users file and the registry key. Empty: $XDG_DATA_HOME/glancelite."),
+    Option("DEFAULT", "public_endpoint", "str", "", "URL prefix that the version document names, where it differs "
+           "from the one the client asked."),
+    Option("DEFAULT", "hashing_algorithm", "str", "sha512", "Algorithm of os_hash_value: any that hashlib always has."),
+    Option("DEFAULT", "image_size_cap", "int", 1 << 40, "Largest image, in bytes.", minimum=1),
+    Option("DEFAULT", "image_property_quota", "int", 128, "Most additional properties of one image; negative: no limit."),
+    Option("DEFAULT", "image_tag_quota", "int", 128, "Most tags of one image; negative: no limit."),
+    Option("DEFAULT", "limit_param_default", "int", 25, "Images on a page when the request names no limit.", minimum=1),
+    Option("DEFAULT", "api_limit_max", "int", 1000, "Most images on a page, whatever the request asks for.", minimum=1),
+    Option("DEFAULT", "user_storage_quota", "str", "0", "Most bytes a project's images may take: a number with a unit "
+           "B, KB, MB, GB or TB; 0: no limit."),
+    Option("DEFAULT", "show_image_direct_url", "bool", False, "Show the first location of an image as direct_url."),
+    Option("DEFAULT", "delayed_delete", "bool", False, "Keep the data of a deleted image for scrub_time seconds."),
+    Option("DEFAULT", "scrub_time", "int", 0, "Seconds that the data of a deleted image is kept with delayed_delete.",
+           minimum=0),
+    Option("image_format", "disk_formats", "list", DISK_FORMATS, "Values that disk_format may have."),
+    Option("image_format", "container_formats", "list", CONTAINER_FORMATS, "Values that container_format may have."),
+    Option("image_format", "require_image_format_match", "bool", True, "Refuse data of a bare image that is not in "
+           "the declared disk_format."),
+    Option("image_format", "vmdk_allowed_types", "list", "streamOptimized,monolithicSparse", "VMDK subformats that "
+           "may be stored."),
+    Option("database", "connection", "str", "", "URL of the registry's database: sqlite:///PATH, "
+           "postgresql://USER:PASSWORD@HOST/NAME or mysql://…. Empty: a SQLite file in data_dir.", secret=True),
+    Option("database", "max_connections", "int", 32, "Most database connections of one process.", minimum=1),
+    Option("registry", "location", "str", "local", "Where the registry is: `local` (in this process), or the URL of a "
+           "registry daemon, http://HOST:9191."),
+    Option("registry", "key", "str", "", "Secret that API and registry daemon share. Empty: a key file in data_dir, "
+           "made with mode 0600 when it is first needed.", secret=True),
+    Option("registry", "lease_seconds", "float", 30.0, "How long a process that does not answer is believed alive; its "
+           "unfinished uploads are cleared after that.", minimum=0.2),
+    Option("registry", "timeout", "float", 30.0, "Seconds to wait for an answer of the registry daemon.", minimum=0.1),
+    Option("registry", "commit_patience", "float", 30.0, "Seconds an upload keeps asking for the outcome of its commit "
+           "when the registry stops answering in the middle of it.", minimum=0),
+    Option("glance_store", "default_store", "str", "file", "Driver of the store that images go to: file or memory."),
+    Option("glance_store", "filesystem_store_datadir", "path", "", "Directory of the file store. Empty: images in "
+           "data_dir."),
+    Option("paste_deploy", "config_file", "path", "", "The paste ini with the pipelines. Empty: the one that comes "
+           "with glancelite."),
+    Option("paste_deploy", "flavor", "str", "none", "Which pipeline of the ini is used: how callers are known (none, "
+           "file, trusted or keystone)."),
+    Option("server", "bind", "str", "", "HOST:PORT to listen on. Empty: 127.0.0.1:9292 (API), 127.0.0.1:9191 (registry)."),
+    Option("server", "workers", "int", 1, "Worker processes.", minimum=1),
+    Option("server", "threads", "int", 128, "Most requests that one worker process serves at a time.", minimum=2),
+    Option("server", "graceful_timeout", "float", 30.0, "Seconds that running requests have to end after SIGTERM.",
+           minimum=0),
+    Option("server", "header_timeout", "float", 10.0, "Seconds a client has to send its request line and headers.",
+           minimum=0.1),
+    Option("server", "keepalive_timeout", "float", 15.0, "Seconds a connection may wait for its next request.", minimum=0),
+    Option("server", "body_idle_timeout", "float", 30.0, "Seconds a client may be silent within a request body.",
+           minimum=0.1),
+    Option("server", "body_minimum_rate", "int", 1024, "Bytes per second that a request body must reach on average "
+           "after its first body_idle_timeout seconds; 0: any.", minimum=0),
+    Option("server", "send_timeout", "float", 60.0, "Seconds a client may take no data of a response.", minimum=0.1),
+    Option("policy", "policy_file", "path", "", "YAML file with rules that replace the defaults. Empty: defaults only."),
+    Option("policy", "allow_anonymous_access", "bool", False, "Let callers without credentials read."),
+)  # fmt: skip
+
+WITHDRAWN: dict[tuple[str, str], str] = {}
+"""Options of earlier releases, with the sentence for whoever still sets them."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """The values of all options. Built once, passed on, never changed."""
+
+    values: Mapping[tuple[str, str], Any]
+    sources: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def get(self, section: str, name: str) -> Any:
+        """The value of one option; KeyError when there is no such option (a slip in our code)."""
+        return self.values[section, name]
+
+    def __getitem__(self, key: str) -> Any:
+        """`config["name"]` of section DEFAULT, `config["section.name"]` of another."""
+        section, _, name = key.rpartition(".")
+        return self.values[section or "DEFAULT", name]
+
+    @property
+    def data_dir(self) -> Path:
+        return Path(self["data_dir"])
+
+
+def load(
+    file: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[tuple[str, str], Any] | None = None,
+    options: Iterable[Option] = OPTIONS,
+) -> Config:
+    """Read the configuration; raise ConfigError with a sentence that helps when anything in it is not understood."""
+    known = {option.key: option for option in options}
+    environ = environ or {}
+    texts: dict[tuple[str, str], tuple[str, str]] = {}
+    if file is not None:
+        texts |= _read_file(file, known)
+    texts |= _read_environ(environ, known)
+    values = {key: _typed(option, option.default, "default") for key, option in known.items()}
+    sources = dict.fromkeys(known, "default")
+    for key, (text, source) in texts.items():
+        values[key], sources[key] = _typed(known[key], text, source), source
+    for key, value in (overrides or {}).items():
+        values[key], sources[key] = _typed(known[key], value, "the command line"), "the command line"
+    if ("DEFAULT", "data_dir") in values and not values["DEFAULT", "data_dir"]:
+        values["DEFAULT", "data_dir"] = _default_data_dir(environ)
+    return Config(values, sources)
+
+
+def _default_data_dir(environ: Mapping[str, str]) -> str:
+    base = environ.get("XDG_DATA_HOME") or str(Path(environ.get("HOME", "~")).expanduser() / ".local/share")
+    return str(Path(base) / "glancelite")
+
+
+def _read_file(file: Path, known: Mapping[tuple[str, str], Option]) -> dict[tuple[str, str], tuple[str, str]]:
+    parser = configparser.RawConfigParser(default_section="\0", strict=True)
+    try:
+        parser.read_string(file.read_text(encoding="utf-8"), source=str(file))
+    except OSError as error:
+        raise ConfigError(reason=f"The configuration file {file} cannot be read: {error.strerror}.") from error
+    except (configparser.Error, UnicodeDecodeError) as error:
+        raise ConfigError(reason=f"The configuration file {file} is not understood: {error}.") from error
+    found = {}
+    for section in parser.sections():
+        for name, text in parser.items(section):
+            _check_known(section, name, known, f"{file}: [{section}] {name}")
+            found[section, name] = (text, str(file))
+    return found
+
+
+def _read_environ(
+    environ: Mapping[str, str], known: Mapping[tuple[str, str], Option]
+) -> dict[tuple[str, str], tuple[str, str]]:
+    """Values from variables named like an option.
+
+    Other GLANCELITE_* variables belong to the command line's client side, unless they begin like a section of ours:
+    such a one is a misspelt option and stops the start.
+    """
+    variables = {option.variable: option.key for option in known.values()}
+    prefixes = tuple({v[: -len(known[k].name)] for v, k in variables.items() if k[0] != "DEFAULT"})
+    found = {}
+    for variable, text in environ.items():
+        if variable in variables:
+            found[variables[variable]] = (text, f"${variable}")
+        elif variable.startswith(prefixes):
+            raise ConfigError(reason=f"The environment variable {variable} names no option.{_nearest(variable, variables)}")
+    return found
+
+
+def _check_known(section: str, name: str, known: Mapping[tuple[str, str], Option], where: str) -> None:
+    key = (section, name)
+    if key in known:
+        return
+    if key in WITHDRAWN:
+        raise ConfigError(reason=f"{where} was withdrawn: {WITHDRAWN[key]}")
+    names = {f"[{s}] {n}": None for s, n in known}
+    raise ConfigError(reason=f"{where}: there is no such option.{_nearest(f'[{section}] {name}', names)}")
+
+
+def _nearest(word: str, words: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(words), n=1, cutoff=0.5)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+def _typed(option: Option, value: Any, source: str) -> Any:
+    try:
+        typed = _TYPES[option.type](value)
+    except (ValueError, KeyError) as error:
+        expected = {"bool": "true or false", "int": "a whole number", "float": "a number"}[option.type]
+        reason = f"[{option.section}] {option.name} (from {source}) is '{value}', but {expected} is expected."
+        raise ConfigError(reason=reason) from error
+    if option.minimum is not None and typed < option.minimum:
+        raise ConfigError(
+            reason=f"[{option.section}] {option.name} (from {source}) is {value}; the least is {option.minimum}."
+        )
+    return typed
+
+
+def _boolean(value: Any) -> bool:
+    words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    return words[str(value).strip().lower()]
+
+
+def _items(value: Any) -> tuple[str, ...]:
+    if isinstance(value, (tuple, list)):
+        return tuple(value)
+    return tuple(item.strip() for item in value.strip().removeprefix("[").removesuffix("]").split(",") if item.strip())
+
+
+_TYPES = {
+    "str": lambda value: str(value).strip(),
+    "path": lambda value: str(Path(str(value).strip()).expanduser()) if str(value).strip() else "",
+    "int": lambda value: int(str(value).strip()),
+    "float": lambda value: float(str(value).strip()),
+    "bool": _boolean,
+    "list": _items,
+}
