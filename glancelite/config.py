@@ -8,6 +8,7 @@ options of the same type.
 
 import configparser
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from .errors import ConfigError
 
 @dataclass(frozen=True)
 class Option:
-    """One option. `type` is one of str, int, float, bool, path, list (comma separated, brackets allowed)."""
+    """One option. `type` is one of str, int, float, bool, bytes, path, list (comma separated, brackets allowed)."""
 
     section: str
     name: str
@@ -53,8 +54,8 @@ OPTIONS: tuple[Option, ...] = (
     Option("DEFAULT", "image_tag_quota", "int", 128, "Most tags of one image; negative: no limit."),
     Option("DEFAULT", "limit_param_default", "int", 25, "Images on a page when the request names no limit.", minimum=1),
     Option("DEFAULT", "api_limit_max", "int", 1000, "Most images on a page, whatever the request asks for.", minimum=1),
-    Option("DEFAULT", "user_storage_quota", "str", "0", "Most bytes a project's images may take: a number with a unit "
-           "B, KB, MB, GB or TB; 0: no limit."),
+    Option("DEFAULT", "user_storage_quota", "bytes", "0", "Most bytes a project's images may take: a number, with a "
+           "unit B, KB, MB, GB or TB if you like; 0: no limit."),
     Option("DEFAULT", "show_image_direct_url", "bool", False, "Show the first location of an image as direct_url."),
     Option("DEFAULT", "delayed_delete", "bool", False, "Keep the data of a deleted image for scrub_time seconds."),
     Option("DEFAULT", "scrub_time", "int", 0, "Seconds that the data of a deleted image is kept with delayed_delete.",
@@ -63,8 +64,6 @@ OPTIONS: tuple[Option, ...] = (
     Option("image_format", "container_formats", "list", CONTAINER_FORMATS, "Values that container_format may have."),
     Option("image_format", "require_image_format_match", "bool", True, "Refuse data of a bare image that is not in "
            "the declared disk_format."),
-    Option("image_format", "vmdk_allowed_types", "list", "streamOptimized,monolithicSparse", "VMDK subformats that "
-           "may be stored."),
     Option("database", "connection", "str", "", "URL of the registry's database: sqlite:///PATH, "
            "postgresql://USER:PASSWORD@HOST/NAME or mysql://…. Empty: a SQLite file in data_dir.", secret=True),
     Option("database", "max_connections", "int", 32, "Most database connections of one process.", minimum=1),
@@ -150,6 +149,17 @@ def load(
     return Config(values, sources)
 
 
+def read_section(section: str, given: Mapping[str, Any], options: Iterable[Option]) -> dict[str, Any]:
+    """The values of one section's options, given by name as PasteDeploy gives a filter its knobs."""
+    known = {option.key: option for option in options}
+    for name in given:
+        _check_known(section, name, known, f"[{section}] {name}")
+    return {
+        option.name: _typed(option, given.get(option.name, option.default), "the paste ini")
+        for option in known.values()
+    }
+
+
 def _default_data_dir(environ: Mapping[str, str]) -> str:
     base = environ.get("XDG_DATA_HOME") or str(Path(environ.get("HOME", "~")).expanduser() / ".local/share")
     return str(Path(base) / "glancelite")
@@ -209,8 +219,9 @@ def _typed(option: Option, value: Any, source: str) -> Any:
     try:
         typed = _TYPES[option.type](value)
     except (ValueError, KeyError) as error:
-        expected = {"bool": "true or false", "int": "a whole number", "float": "a number"}[option.type]
-        reason = f"[{option.section}] {option.name} (from {source}) is '{value}', but {expected} is expected."
+        expected = {"bool": "true or false", "int": "a whole number", "float": "a number", "bytes": "a size"}
+        wanted = expected[option.type]
+        reason = f"[{option.section}] {option.name} (from {source}) is '{value}', but {wanted} is expected."
         raise ConfigError(reason=reason) from error
     if option.minimum is not None and typed < option.minimum:
         raise ConfigError(
@@ -230,6 +241,17 @@ def _items(value: Any) -> tuple[str, ...]:
     return tuple(item.strip() for item in value.strip().removeprefix("[").removesuffix("]").split(",") if item.strip())
 
 
+_UNITS = {"": 0, "B": 0, "K": 1, "KB": 1, "M": 2, "MB": 2, "G": 3, "GB": 3, "T": 4, "TB": 4}
+
+
+def _bytes(value: Any) -> int:
+    """`20 GB` in bytes; a unit is a power of 1024."""
+    found = re.fullmatch(r"(-?\d+)\s*(\w*)", str(value).strip())
+    if found is None:
+        raise ValueError(value)
+    return int(found[1]) * 1024 ** _UNITS[found[2].upper()]
+
+
 _TYPES = {
     "str": lambda value: str(value).strip(),
     "path": lambda value: str(Path(str(value).strip()).expanduser()) if str(value).strip() else "",
@@ -237,4 +259,5 @@ _TYPES = {
     "float": lambda value: float(str(value).strip()),
     "bool": _boolean,
     "list": _items,
+    "bytes": _bytes,
 }

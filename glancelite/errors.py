@@ -124,7 +124,8 @@ class ImageProtected(Forbidden):
 
 
 class ImageDeactivated(Forbidden):
-    code, message = "image-deactivated", "The requested image {image_id} has been deactivated. Image data download is forbidden."
+    code = "image-deactivated"
+    message = "The requested image {image_id} has been deactivated. Image data download is forbidden."
 
 
 # 404, 405 -------------------------------------------------------------------------------------------------------------
@@ -140,6 +141,14 @@ class ImageNotFound(NotFound):
 
 class DataNotFound(NotFound):
     code, message = "data-not-found", "The data of image {image_id} is not to be found in any of its stores."
+
+
+class UserNotFound(NotFound):
+    code, message = "user-not-found", "There is no user '{name}'."
+
+
+class TokenNotFound(NotFound):
+    code, message = "token-not-found", "There is no such token; perhaps it was revoked or has run out."
 
 
 class MethodNotAllowed(GlanceliteError):
@@ -203,7 +212,8 @@ class ImageTooLarge(TooLarge):
 
 
 class QuotaExceeded(TooLarge):
-    code, message = "quota-exceeded", "The limit on {what} has been exceeded. Attempted: {attempted}, maximum: {maximum}."
+    code = "quota-exceeded"
+    message = "The limit on {what} has been exceeded. Attempted: {attempted}, maximum: {maximum}."
 
 
 class StoreFull(TooLarge):
@@ -257,6 +267,12 @@ class RegistryUnavailable(Unavailable):
     """The registry could not be asked, or its answer was lost: whether a change took place is not known."""
 
     code, message = "registry-unavailable", "The registry cannot be reached at the moment ({reason})."
+
+
+class RegistryFull(Unavailable):
+    """The registry's disk is full; nothing was changed."""
+
+    code, message = "registry-full", "The registry has no space left to record the change; nothing was changed."
 
 
 class RegistryRefused(Unavailable):

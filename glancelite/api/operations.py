@@ -1,0 +1,52 @@
+"""THE operation table: every operation of the API, once. Routes, 405, permissions and the reference are made from it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from flask import Response
+
+from .gate import Call
+from .v2 import image_data, images, schemas
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A row. `rule` is the policy rule asked before the view runs (empty: open, or asked by the use-case for what the
+    body names). `target` is what is loaded first and must be visible. `parse` reads and checks the request before
+    anything is looked for. `body` says whether a request may bring one.
+    """
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    view: Callable[[Call], Response]
+    rule: str = ""
+    target: Literal["", "image"] = ""
+    body: Literal["none", "json", "data"] = "none"
+    parse: Callable[[Call], Any] | None = None
+    success: int = 200
+
+
+# fmt: off
+OPERATIONS: tuple[Operation, ...] = (
+    Operation("create_image", "POST", "/v2/images", "Create an image.", images.create, body="json",
+              parse=images.parse_create, success=201),
+    Operation("list_images", "GET", "/v2/images", "List images, a page at a time.", images.list_page,
+              rule="get_images", parse=images.parse_list),
+    Operation("show_image", "GET", "/v2/images/<image_id>", "Show an image.", images.show,
+              rule="get_image", target="image"),
+    Operation("update_image", "PATCH", "/v2/images/<image_id>", "Change an image by JSON patch.", images.update,
+              rule="modify_image", target="image", body="json", parse=images.parse_update),
+    Operation("delete_image", "DELETE", "/v2/images/<image_id>", "Delete an image and its data.", images.delete,
+              rule="delete_image", target="image", success=204),
+    Operation("upload_image", "PUT", "/v2/images/<image_id>/file", "Upload an image's data.", image_data.upload,
+              rule="upload_image", target="image", body="data", parse=image_data.parse_upload, success=204),
+    Operation("download_image", "GET", "/v2/images/<image_id>/file", "Download an image's data, or a range of it.",
+              image_data.download, rule="download_image", target="image"),
+    Operation("show_image_schema", "GET", "/v2/schemas/image", "Show the JSON schema of an image.", schemas.show("image")),
+    Operation("show_images_schema", "GET", "/v2/schemas/images", "Show the JSON schema of a page of images.",
+              schemas.show("images")),
+)
+# fmt: on

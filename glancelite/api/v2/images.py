@@ -1,0 +1,96 @@
+"""Views of images: from a request to a use-case, from an image to its document."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response
+
+from ...domain.fields import COLUMNS, NULLABLE_PROPERTIES, TIMES
+from ...domain.image import Image, format_time
+from ...domain.patch import Change, parse_patch
+from ...domain.query import ImageQuery, Pairs, parse_pairs, parse_query
+from ...usecases import images
+from ..gate import Call
+from ..http import empty_response, json_response, read_json
+
+_PLAIN = tuple(field.name for field in COLUMNS if field.name not in TIMES)
+
+
+def parse_create(call: Call) -> Any:
+    return images.check_create(call.services, read_json(call.request))
+
+
+def create(call: Call) -> Response:
+    image = images.create_image(call.services, call.context, call.payload)
+    location = f"{call.request.host_url.rstrip('/')}{call.request.script_root}/v2/images/{image.id}"
+    return json_response(to_document(call, image), 201, {"Location": location})
+
+
+def show(call: Call) -> Response:
+    return json_response(to_document(call, call.image))
+
+
+def parse_list(call: Call) -> tuple[Pairs, ImageQuery]:
+    pairs = parse_pairs(call.request.environ.get("QUERY_STRING", ""))
+    config = call.services.config
+    return pairs, parse_query(pairs, config["limit_param_default"], config["api_limit_max"])
+
+
+def list_page(call: Call) -> Response:
+    pairs, query = call.payload
+    page = images.list_images(call.services, call.context, query)
+    document: dict[str, Any] = {
+        "images": [to_document(call, image) for image in page],
+        "first": _link(pairs, None),
+        "schema": "/v2/schemas/images",
+    }
+    if page and len(page) == query.limit:
+        document["next"] = _link(pairs, page[-1].id)
+    return json_response(document)
+
+
+def _link(pairs: Pairs, marker: str | None) -> str:
+    """A relative link to a page of the same list. Repeated parameters are all kept."""
+    kept = [pair for pair in pairs if pair[0] != "marker"]
+    if marker:
+        kept.append(("marker", marker))
+    return "/v2/images" + (f"?{urlencode(kept)}" if kept else "")
+
+
+def parse_update(call: Call) -> tuple[Change, ...]:
+    kind = call.request.environ.get("CONTENT_TYPE", "").partition(";")[0].strip()
+    if kind.startswith("application/openstack-images-v2."):
+        return parse_patch(kind, read_json(call.request), call.services.validator)
+    return parse_patch(kind, None, call.services.validator)
+
+
+def update(call: Call) -> Response:
+    image = images.update_image(call.services, call.context, call.image, call.payload)
+    return json_response(to_document(call, image))
+
+
+def delete(call: Call) -> Response:
+    images.delete_image(call.services, call.context, call.image)
+    return empty_response()
+
+
+def to_document(call: Call, image: Image) -> dict[str, Any]:
+    """The image as clients see it: additional properties and fields side by side."""
+    document: dict[str, Any] = {
+        name: "" if value is None and name not in NULLABLE_PROPERTIES else value
+        for name, value in image.properties.items()
+    }
+    for name in _PLAIN:
+        document[name] = getattr(image, name)
+    document |= {
+        "created_at": format_time(image.created_at),
+        "updated_at": format_time(image.updated_at),
+        "tags": list(image.tags),
+        "self": f"/v2/images/{image.id}",
+        "file": f"/v2/images/{image.id}/file",
+        "schema": "/v2/schemas/image",
+    }
+    hidden = image.status == "deactivated" and not call.context.is_admin
+    if image.locations and call.services.config["show_image_direct_url"] and not hidden:
+        document["direct_url"] = image.locations[0].url
+    return document

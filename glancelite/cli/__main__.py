@@ -1,0 +1,5 @@
+"""`python -m glancelite.cli` is the `glancelite` command."""
+
+from . import main
+
+main()

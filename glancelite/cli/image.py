@@ -1,0 +1,169 @@
+"""`glancelite image …`: the commands on images. `create` and `save`, which move data, are in `transfer.py`."""
+
+from typing import Any
+
+import click
+
+from glancelite.client.errors import ClientError, Unreachable
+from glancelite.client.query import filter_value
+
+from .display import LIST_COLUMNS, LONG_COLUMNS, describe, human_size
+from .fields import VISIBILITIES, Property, collect_fields, collect_properties, exclusive, flag, image_options
+from .group import Group
+from .output import View, print_many, print_one, shows_many, shows_one
+from .service import doing, open_images
+from .transfer import create, save
+
+_NOT_PROPERTIES = ("limit", "marker", "sort", "sort_key", "sort_dir", "tag")
+
+
+@click.group(name="image", cls=Group)
+def group() -> None:
+    """Create, list, show, change, save and delete images.
+
+    An image is named by its ID, or by its name where only one visible image has it.
+    """
+
+
+group.add_command(create)
+group.add_command(save)
+
+
+@group.command("list")
+@flag("public", "Only public images.")
+@flag("private", "Only private images.")
+@flag("community", "Only community images.")
+@flag("shared", "Only shared images.")
+@flag("all", "Images of every visibility.")
+@click.option("--property", "filters", type=Property(), multiple=True, help="Only with this property; repeatable.")
+@click.option("--name", help="Only with this name.")
+@click.option("--status", help="Only in this status.")
+@click.option(
+    "--member-status",
+    type=click.Choice(["accepted", "pending", "rejected", "all"]),
+    help="Of images shared with you: only those you gave this status.",
+)
+@click.option("--project", "--owner", "owner", metavar="ID", help="Only of this project (administrators).")
+@click.option("--project-domain", metavar="DOMAIN", hidden=True, expose_value=False)
+@click.option("--tag", "tags", multiple=True, help="Only with this tag; repeatable: with all of them.")
+@flag("hidden", "Hidden images instead of the others.")
+@click.option("--long", "is_long", is_flag=True, help="More columns.")
+@click.option("--sort", default="name:asc", metavar="KEY[:DIRECTION],…", help="Order; name:asc unless said.")
+@click.option("--limit", type=click.IntRange(1), help="One page of this many images; with --max-items: size of a page.")
+@click.option("--marker", metavar="ID", help="Begin after this image.")
+@click.option("--max-items", type=click.IntRange(1), help="No more images than this, page after page.")
+@shows_many
+def list_images(view: View, is_long: bool, limit: int | None, max_items: int | None, **values: Any) -> None:
+    """List images."""
+    columns = LONG_COLUMNS if is_long else LIST_COLUMNS
+    query = _make_query(values)
+    with doing("list images"):
+        images = list(open_images().list(query, limit, max_items or limit))
+    rows = [[image.get(field) for field in columns.values()] for image in images]
+    print_many(tuple(columns), rows, view)
+
+
+def _make_query(values: dict[str, Any]) -> list[tuple[str, str]]:
+    query: list[tuple[str, str]] = []
+    for name, value in values["filters"]:
+        if name in _NOT_PROPERTIES:
+            raise click.UsageError(f"A list cannot be filtered by a property called '{name}'.")
+        query.append((name, value))
+    query += [(name, filter_value(values[name])) for name in ("name", "status") if values[name] is not None]
+    query += [(name, values[name]) for name in ("owner", "member_status", "marker") if values[name] is not None]
+    visibility = exclusive(values, {name: name for name in (*VISIBILITIES, "all")})
+    query += [("visibility", visibility)] if visibility else []
+    query += [("os_hidden", "true")] if values["hidden"] else []
+    query += [("tag", tag) for tag in values["tags"]]
+    return [*query, ("sort", values["sort"])]
+
+
+@group.command()
+@click.argument("image")
+@click.option("--human-readable", is_flag=True, help="Size with a unit.")
+@shows_one
+def show(image: str, human_readable: bool, view: View) -> None:
+    """Show an image."""
+    with doing(f"show image '{image}'"):
+        record = describe(open_images().find(image))
+    if human_readable and record["size"] is not None:
+        record["size"] = human_size(record["size"])
+    print_one(record, view)
+
+
+@group.command("set")
+@click.argument("image")
+@click.option("--name", help="New name.")
+@click.option("--container-format", metavar="FORMAT", help="Format around the disk, while the image has no data.")
+@click.option("--disk-format", metavar="FORMAT", help="Format of the disk, while the image has no data.")
+@image_options
+@flag("hidden", "Leave it out of lists.")
+@flag("unhidden", "Show it in lists.")
+def set_image(image: str, **values: Any) -> None:
+    """Change an image. Tags are added to those it has."""
+    fields = collect_fields(values, "name", "container_format", "disk_format")
+    hidden = exclusive(values, {"hidden": True, "unhidden": False})
+    fields |= {} if hidden is None else {"os_hidden": hidden}
+    with doing(f"change image '{image}'"):
+        images = open_images()
+        found = images.find(image)
+        if values["tags"]:
+            fields["tags"] = list(dict.fromkeys([*found["tags"], *values["tags"]]))
+        changes = [{"op": "replace", "path": _pointer(name), "value": value} for name, value in fields.items()]
+        changes += [
+            {"op": "add", "path": _pointer(name), "value": value} for name, value in collect_properties(values).items()
+        ]
+        if changes:
+            images.update(found["id"], changes)
+
+
+@group.command()
+@click.argument("image")
+@click.option("--tag", "tags", multiple=True, help="Tag to remove; repeatable.")
+@click.option("--property", "properties", multiple=True, metavar="KEY", help="Property to remove; repeatable.")
+def unset(image: str, tags: tuple[str, ...], properties: tuple[str, ...]) -> None:
+    """Remove tags and properties. What is not there is warned about, and makes the exit code 1."""
+    with doing(f"change image '{image}'"):
+        images = open_images()
+        found = images.find(image)
+        known = describe(found)["properties"].keys() - {"os_hidden", "os_hash_algo", "os_hash_value"}
+        lost_tags = [tag for tag in dict.fromkeys(tags) if tag not in found["tags"]]
+        lost = [name for name in dict.fromkeys(properties) if name not in known]
+        changes: list[dict[str, Any]] = [
+            {"op": "remove", "path": _pointer(n)} for n in dict.fromkeys(properties) if n not in lost
+        ]
+        if set(tags) - set(lost_tags):
+            left = [tag for tag in found["tags"] if tag not in tags]
+            changes.append({"op": "replace", "path": "/tags", "value": left})
+        if changes:
+            images.update(found["id"], changes)
+    for kind, names in (("tag", lost_tags), ("property", lost)):
+        for name in names:
+            click.echo(f"Image '{image}' has no {kind} '{name}'.", err=True)
+    failed = [f"{len(lost_tags)} of {len(set(tags))} tags"] * bool(lost_tags)
+    failed += [f"{len(lost)} of {len(set(properties))} properties"] * bool(lost)
+    if failed:
+        raise click.ClickException(f"Failed to unset {' and '.join(failed)} of image '{image}'.")
+
+
+@group.command()
+@click.argument("image", nargs=-1, required=True)
+def delete(image: tuple[str, ...]) -> None:
+    """Delete images; goes on with the others when one cannot be deleted."""
+    with doing("delete images"):
+        images = open_images()
+        failed = 0
+        for reference in image:
+            try:
+                images.delete(images.find(reference)["id"])
+            except Unreachable:
+                raise
+            except ClientError as error:
+                failed += 1
+                click.echo(f"Cannot delete image '{reference}': {error}", err=True)
+    if failed:
+        raise click.ClickException(f"Failed to delete {failed} of {len(image)} images.")
+
+
+def _pointer(name: str) -> str:
+    return "/" + name.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,56 @@
+"""Draws tables of text with a frame, in the shape that `openstack` prints, fitted to a width when asked."""
+
+import textwrap
+from collections.abc import Sequence
+from itertools import zip_longest
+
+from .text import printable, width
+
+NARROWEST = 8
+
+
+def draw(titles: Sequence[str], rows: Sequence[Sequence[str]], to_right: Sequence[bool], most: int = 0) -> str:
+    """The table as text; no wider than `most` columns where its cells can be wrapped so far (0: as wide as it is)."""
+    rows = [[printable(cell) for cell in row] for row in rows]
+    titles = [printable(title) for title in titles]
+    widths = [max(_width(row[i]) for row in (titles, *rows)) for i in range(len(titles))]
+    widths = _shrink(widths, most - 3 * len(widths) - 1) if most else widths
+    frame = "+" + "+".join("-" * (size + 2) for size in widths) + "+"
+    left = [False] * len(widths)
+    lines = [frame, *_row(titles, widths, left), frame]
+    for row in rows:
+        lines += _row(row, widths, to_right)
+    return "\n".join([*lines, frame])
+
+
+def _width(cell: str) -> int:
+    return max(map(width, cell.split("\n")))
+
+
+def _shrink(widths: list[int], room: int) -> list[int]:
+    """Take columns from the widest until all fit."""
+    widths = list(widths)
+    while sum(widths) > room and max(widths) > NARROWEST:
+        widths[widths.index(max(widths))] -= 1
+    return widths
+
+
+def _row(cells: Sequence[str], widths: Sequence[int], to_right: Sequence[bool]) -> list[str]:
+    stacks = [_wrap(cell, size) for cell, size in zip(cells, widths, strict=True)]
+    lines = []
+    for parts in zip_longest(*stacks, fillvalue=""):
+        padded = (_pad(*place) for place in zip(parts, widths, to_right, strict=True))
+        lines.append("| " + " | ".join(padded) + " |")
+    return lines
+
+
+def _wrap(cell: str, size: int) -> list[str]:
+    lines: list[str] = []
+    for line in cell.split("\n"):
+        lines += [line] if width(line) <= size else textwrap.wrap(line, size) or [""]
+    return lines
+
+
+def _pad(text: str, size: int, to_right: bool) -> str:
+    blanks = " " * (size - width(text))
+    return blanks + text if to_right else text + blanks

@@ -1,0 +1,91 @@
+"""The image as a value, its status machine, and who may see it.
+
+Times are whole microseconds since 1970 in UTC, as the database's clock tells them; sizes are bytes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from ..errors import StatusConflict
+from .context import Context
+
+TRANSITIONS: dict[str, tuple[str, ...]] = {
+    "queued": ("saving", "uploading", "importing", "active", "deleted"),
+    "saving": ("active", "killed", "deleted", "queued"),
+    "uploading": ("importing", "queued", "deleted"),
+    "importing": ("active", "deleted", "queued"),
+    "active": ("pending_delete", "deleted", "deactivated"),
+    "deactivated": ("active", "deleted"),
+    "killed": ("deleted",),
+    "pending_delete": ("deleted", "active"),
+    "deleted": (),
+}
+"""From a status to those it may turn into. Source: the Image API's documented status machine."""
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where an image's bytes are: a URI with metadata. `blob` is the key of bytes we own, None for foreign places."""
+
+    url: str
+    store: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    blob: str | None = None
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image with everything that a caller can see of it. `revision` grows by one with each change."""
+
+    id: str
+    name: str | None = None
+    status: str = "queued"
+    visibility: str = "shared"
+    protected: bool = False
+    os_hidden: bool = False
+    checksum: str | None = None
+    os_hash_algo: str | None = None
+    os_hash_value: str | None = None
+    owner: str | None = None
+    size: int | None = None
+    virtual_size: int | None = None
+    container_format: str | None = None
+    disk_format: str | None = None
+    created_at: int = 0
+    updated_at: int = 0
+    min_ram: int = 0
+    min_disk: int = 0
+    properties: Mapping[str, str | None] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    locations: tuple[Location, ...] = ()
+    revision: int = 0
+
+
+def check_transition(image: Image, wanted: str) -> None:
+    """Raise StatusConflict when the image cannot turn from its status into `wanted`."""
+    if wanted not in TRANSITIONS[image.status]:
+        raise StatusConflict(image_id=image.id, status=image.status, wanted=wanted)
+
+
+def is_visible(image: Image, context: Context) -> bool:
+    """May this caller know that the image exists? Not listed is not invisible: a known id opens more than a list."""
+    if image.status in ("deleted", "pending_delete"):
+        return False
+    if context.is_admin or image.visibility in ("public", "community"):
+        return True
+    if image.owner is None:
+        # Glance quirk: an image without owner belongs to everybody unless it is private.
+        return image.visibility == "shared"
+    return image.owner == context.project_id
+
+
+def target_of(image: Image) -> dict[str, str | None]:
+    """The image as policy rules see it."""
+    return {"owner": image.owner, "project_id": image.owner, "visibility": image.visibility, "image_id": image.id}
+
+
+def format_time(microseconds: int) -> str:
+    """`2026-01-31T12:00:00Z`, the only form of time in the API."""
+    return datetime.fromtimestamp(microseconds // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

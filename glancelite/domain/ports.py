@@ -1,0 +1,254 @@
+"""The two interfaces the use-cases stand on: the Registry (metadata) and a Store (bytes).
+
+Both are ordinary abstract classes with their semantics said here; each has one contract suite in tests/contract that
+every implementation passes.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from ..config import Option
+from .context import Context
+from .image import Image
+from .query import ImageQuery
+
+# Registry -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What a blob is begun for: its image goes from `expect` to `to`, and back to `if_lost` if the process is lost.
+
+    `declared` are the bytes announced, counted against `quota` (bytes a project may take; None: no limit) at once.
+    """
+
+    key: str
+    image_id: str
+    store: str
+    process: str
+    kind: str = "upload"
+    expect: str = "queued"
+    to: str = "saving"
+    if_lost: str = "queued"
+    declared: int | None = None
+    quota: int | None = None
+
+
+@dataclass(frozen=True)
+class Content:
+    """What came of a stream: bytes, hashes in hex, and the size of the disk within (None when not known)."""
+
+    size: int
+    checksum: str
+    os_hash_algo: str
+    os_hash_value: str
+    virtual_size: int | None
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A row that names bytes in a store. States: writing -> live -> dropping."""
+
+    key: str
+    store: str
+    state: str
+    size: int | None
+    image_id: str
+    checksum: str | None = None
+    os_hash_algo: str | None = None
+    os_hash_value: str | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that an invariant does not allow: `subject` names the image, blob or file."""
+
+    subject: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class RegistryStatus:
+    """The database's schema (its newest migration) and whether it is the one this code wants."""
+
+    schema: str
+    is_current: bool
+
+
+class Registry(ABC):
+    """Metadata, sole owner of the database.
+
+    Every method is one transaction and one round trip; it takes and returns plain values and raises only our errors.
+    RegistryUnavailable means that the outcome is not known. Images that the context may not see do not exist for it.
+    Times are told by the database's clock only; leases are seconds.
+    """
+
+    @abstractmethod
+    def show_status(self) -> RegistryStatus:
+        """Ask the database something real."""
+
+    # images
+
+    @abstractmethod
+    def create_image(self, context: Context, image: Image) -> Image:
+        """Store a new image, queued; ImageExists when its id was ever used, a deleted image's included."""
+
+    @abstractmethod
+    def show_image(self, context: Context, image_id: str) -> Image:
+        """The image with its locations; ImageNotFound."""
+
+    @abstractmethod
+    def list_images(self, context: Context, query: ImageQuery) -> tuple[Image, ...]:
+        """One page; InvalidMarker when the marker is none that this caller can see."""
+
+    @abstractmethod
+    def update_image(self, context: Context, image_id: str, revision: int, changes: Mapping[str, Any]) -> Image:
+        """Set fields, and `properties` and `tags` as a whole, if the image still is at this revision.
+
+        Raises ChangedMeanwhile when it is not, ImageNotFound when it is gone.
+        """
+
+    @abstractmethod
+    def delete_image(self, context: Context, image_id: str, revision: int, delay: float | None) -> None:
+        """Delete the image at this revision; its bytes may be dropped after `delay` seconds (None: at once).
+
+        With a delay the status is pending_delete. Raises like update_image.
+        """
+
+    # blobs
+
+    @abstractmethod
+    def begin_blob(self, context: Context, intent: Intent) -> int | None:
+        """Enter the blob as writing, its image as busy; the bytes the quota leaves it, None without a limit.
+
+        Idempotent by key. Raises StatusConflict, ImageNotFound, QuotaExceeded.
+        """
+
+    @abstractmethod
+    def commit_blob(self, context: Context, intent: Intent, content: Content, url: str) -> Image:
+        """The blob is live, the image active at this location: only if the work still is this process's.
+
+        Idempotent by key. Raises Gone when the image was deleted, StatusConflict when the work was lost,
+        QuotaExceeded when the bytes turned out to be too many.
+        """
+
+    @abstractmethod
+    def abort_blob(self, key: str) -> str:
+        """Give a writing blob up: its image goes back. The state after: dropping, live (then keep it), or gone."""
+
+    @abstractmethod
+    def list_blobs(self, store: str, after: str, limit: int) -> tuple[Blob, ...]:
+        """All blobs of a store in order of their keys, from behind `after` on."""
+
+    @abstractmethod
+    def list_droppable(self, store: str, limit: int) -> tuple[str, ...]:
+        """Keys of dropping blobs whose time has come, for a first or a last unlink."""
+
+    @abstractmethod
+    def record_unlink(self, key: str, lease: float) -> None:
+        """The bytes were unlinked: the first time the row waits one lease for a second unlink, then it goes."""
+
+    # processes and stores
+
+    @abstractmethod
+    def renew_process(self, process: str, lease: float) -> bool:
+        """Say that a process lives for another lease. False: it was unknown (and is entered now), its work is lost."""
+
+    @abstractmethod
+    def end_process(self, process: str) -> None:
+        """The process ends in order: what work it leaves is lost at once, not after its lease."""
+
+    @abstractmethod
+    def reap_processes(self) -> int:
+        """Give up the work of processes whose lease has ended; how many there were."""
+
+    @abstractmethod
+    def claim_store(self, store: str, marker: str) -> str:
+        """Enter a store's marker if it has none yet; the marker that the registry knows."""
+
+    @abstractmethod
+    def show_marker(self, store: str) -> str | None:
+        """The marker that the registry knows for a store."""
+
+    @abstractmethod
+    def tend_store(self, store: str, process: str, lease: float) -> bool:
+        """Become or stay the one process that keeps house in a store."""
+
+    @abstractmethod
+    def check_invariants(self) -> tuple[Finding, ...]:
+        """What the database alone shows to be wrong."""
+
+    def close(self) -> None:
+        """Let go of all connections, here only: before a fork, and at the end. The registry stays usable."""
+
+
+# Stores ---------------------------------------------------------------------------------------------------------------
+
+
+class Body(Protocol):
+    """Open bytes, positioned where reading begins. A body with a `fileno` can be sent by the kernel."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """What a listing of a store finds: `name` as the store keeps it, the blob `key` it belongs to, age in seconds."""
+
+    name: str
+    key: str
+    size: int
+    age: float
+
+
+@dataclass(frozen=True)
+class StoreStatus:
+    """Can the store be used, and if not, why; free bytes where it knows them."""
+
+    reason: str | None = None
+    free: int | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Store(ABC):
+    """A place for bytes, by blob key.
+
+    Bytes appear under their key only when `add` returns; if it raises, nothing is left. Nothing is written, unlinked or
+    listed in a place that does not carry the marker the registry knows (StoreUnavailable).
+    """
+
+    driver: ClassVar[str]
+    OPTIONS: ClassVar[tuple[Option, ...]] = ()
+    is_shared: ClassVar[bool] = True
+    """Do all processes of a node see the same bytes?"""
+
+    def __init__(self, store_id: str) -> None:
+        self.id = store_id
+
+    @abstractmethod
+    def attach(self, registry: Registry) -> None:
+        """Find or make the place's marker and compare it with the registry's; never raises for a place not there."""
+
+    @abstractmethod
+    def add(self, key: str, blocks: Iterable[bytes]) -> str:
+        """Keep the stream under this key, for good when it returns; its URL. Raises StoreFull, StoreUnavailable."""
+
+    @abstractmethod
+    def open(self, key: str, offset: int = 0) -> tuple[Body, int]:
+        """The bytes from an offset on, and how many there are in all; DataNotFound."""
+
+    @abstractmethod
+    def delete(self, key: str) -> None:
+        """Remove whatever there is under this key, unfinished or whole; quiet when there is nothing."""
+
+    @abstractmethod
+    def list(self) -> Iterator[StoredFile]:
+        """Everything in the store, unfinished bytes and strangers included."""
+
+    @abstractmethod
+    def check(self) -> StoreStatus:
+        """Ask the place something real."""

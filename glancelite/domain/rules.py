@@ -1,0 +1,36 @@
+"""Policy rules: name, default and what each protects. A policy file replaces defaults by name."""
+
+from dataclasses import dataclass
+
+ADMIN = "rule:context_is_admin"
+PROJECT_MEMBER = "role:member and project_id:%(owner)s"
+_VISIBLE = "(project_id:%(owner)s or 'community':%(visibility)s or 'public':%(visibility)s or 'shared':%(visibility)s)"
+READER_VISIBLE = f"role:reader and {_VISIBLE}"
+MEMBER_VISIBLE = f"role:member and {_VISIBLE}"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule: `default` in the rule language of `policy.py`; `protects` says what is allowed by it."""
+
+    name: str
+    default: str
+    protects: str
+
+
+# fmt: off
+RULES: tuple[Rule, ...] = (
+    Rule("default", "", "Operations that name a rule which does not exist."),
+    Rule("context_is_admin", "role:admin", "Being an administrator of the image service."),
+    Rule("add_image", f"{ADMIN} or ({PROJECT_MEMBER})", "Create an image for a project."),
+    Rule("get_image", f"{ADMIN} or ({READER_VISIBLE})", "Show an image."),
+    Rule("get_images", f"{ADMIN} or (role:reader and project_id:%(project_id)s)", "List images."),
+    Rule("modify_image", f"{ADMIN} or ({PROJECT_MEMBER})", "Change an image's metadata."),
+    Rule("delete_image", f"{ADMIN} or ({PROJECT_MEMBER})", "Delete an image."),
+    Rule("publicize_image", ADMIN, "Make an image public."),
+    Rule("communitize_image", f"{ADMIN} or ({PROJECT_MEMBER})", "Make an image a community image."),
+    Rule("upload_image", f"{ADMIN} or ({PROJECT_MEMBER})", "Upload image data."),
+    Rule("download_image", f"{ADMIN} or ({MEMBER_VISIBLE})", "Download image data."),
+    Rule("get_image_location", f"{ADMIN} or (role:reader and project_id:%(owner)s)", "See where image data is kept."),
+)
+# fmt: on

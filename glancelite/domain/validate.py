@@ -1,0 +1,89 @@
+"""Checks bodies against a schema, compiled once, and says in words a person can use what does not fit."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import fastjsonschema
+
+from ..errors import BadRequest, MalformedJson, SchemaViolation
+from .schemas import Schema
+
+_SHOWN = 80
+
+
+class Validator:
+    """A compiled schema. `check(value)` raises SchemaViolation naming the place and the rule."""
+
+    def __init__(self, name: str, schema: Schema) -> None:
+        self._name = name
+        self._validate: Callable[[Any], Any] = fastjsonschema.compile(schema, use_default=False)
+
+    def check(self, value: Any) -> None:
+        try:
+            self._validate(value)
+        except fastjsonschema.JsonSchemaValueException as error:
+            raise SchemaViolation(schema=self._name, reason=_sentence(error)) from error
+
+
+def parse_json(body: bytes) -> Any:
+    """A JSON document from bytes; MalformedJson for whatever is not one (NaN, bad UTF-8, endless nesting included)."""
+    try:
+        return json.loads(body, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise MalformedJson(reason="it is nested too deeply") from error
+    except UnicodeDecodeError as error:
+        raise MalformedJson(reason="it is not UTF-8") from error
+    except ValueError as error:
+        raise MalformedJson(reason=str(error)) from error
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def check_text(what: str, text: str) -> None:
+    """Refuse characters that no database of ours keeps alike: NUL, lone surrogates, and those beyond U+FFFF.
+
+    The last is Glance's rule (its MySQL schema had three bytes for a character); clients test for the 400.
+    """
+    for character in text:
+        point = ord(character)
+        if point == 0 or 0xD800 <= point <= 0xDFFF or point > 0xFFFF:
+            raise BadRequest(reason=f"{what} holds the character U+{point:04X}, which is not supported.")
+
+
+def check_all_text(what: str, value: Any) -> None:
+    """`check_text` for every string in a JSON value, keys included. Walks without recursion: depth is the caller's."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            if not item.isascii() or "\0" in item:
+                check_text(what, item)
+        elif isinstance(item, dict):
+            stack.extend(item.keys())
+            stack.extend(item.values())
+        elif isinstance(item, (list, tuple)):
+            stack.extend(item)
+
+
+def _sentence(error: Any) -> str:
+    path = ".".join(str(part) for part in error.path[1:]) or "body"
+    shown = json.dumps(error.value, default=str)
+    if len(shown) > _SHOWN:
+        shown = shown[:_SHOWN] + "…"
+    rule, wanted = error.rule, error.rule_definition
+    words = {
+        "type": lambda: f"must be of type {wanted if isinstance(wanted, str) else ' or '.join(wanted)}",
+        "enum": lambda: "must be one of " + ", ".join("null" if w is None else str(w) for w in wanted),
+        "maxLength": lambda: f"must be at most {wanted} characters long",
+        "minLength": lambda: f"must be at least {wanted} characters long",
+        "minimum": lambda: f"must be at least {wanted}",
+        "maximum": lambda: f"must be at most {wanted}",
+        "pattern": lambda: "must be a UUID" if "{8}" in str(wanted) else f"must match {wanted}",
+        "propertyNames": lambda: "names must be at most 255 characters long",
+        "required": lambda: "must have " + ", ".join(wanted),
+    }
+    sentence = words[rule]() if rule in words else error.message
+    return f"{shown} is not valid for '{path}': it {sentence}."

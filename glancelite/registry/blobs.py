@@ -1,0 +1,179 @@
+"""Queries about bytes: begin, commit, abort, drop; and giving up what a lost process left.
+
+Every transaction here touches rows in one order – image, work, blob – so that two of them never wait for each other in
+a circle.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import peewee
+
+from ..domain.context import Context
+from ..domain.image import Image
+from ..domain.ports import Blob, Content, Intent
+from ..errors import Gone, ImageNotFound, QuotaExceeded, RegistryUnavailable, StatusConflict
+from .images import DELETED, ImageQueries
+from .models import BlobRow, ImageRow, LocationRow, ProcessRow, WorkRow
+
+_COUNTED = ("writing", "live")
+
+
+class BlobQueries(ImageQueries):
+    """The part of the registry that knows blobs and work."""
+
+    def begin_blob(self, context: Context, intent: Intent) -> int | None:
+        with self._transaction():
+            if not self._is_alive(intent.process):
+                raise RegistryUnavailable(reason="the lease of this process has ended and is being renewed")
+            if self._blob_state(intent.key) is None:
+                self._enter(intent)
+            return self._room(intent.key, intent.quota)
+
+    def _enter(self, intent: Intent) -> None:
+        busy = {"status": intent.to, "updated_at": self._now, "revision": ImageRow.revision + 1}
+        if not self._change(
+            ImageRow.update(busy).where(ImageRow.id == intent.image_id, ImageRow.status == intent.expect)
+        ):
+            image = self._read_standing(intent.image_id)
+            raise StatusConflict(image_id=image.id, status=image.status, wanted=intent.to)
+        work = {"kind": intent.kind, "image_id": intent.image_id, "process": intent.process}
+        self._change(WorkRow.insert(id=intent.key, status=intent.to, if_lost=intent.if_lost, **work))
+        owner = ImageRow.select(ImageRow.owner).where(ImageRow.id == intent.image_id)
+        (project,) = self._row(owner) or (None,)
+        self._change(
+            BlobRow.insert(
+                key=intent.key,
+                store=intent.store,
+                state="writing",
+                image_id=intent.image_id,
+                project=project,
+                process=intent.process,
+                size=intent.declared or 0,
+                is_unlinked=False,
+            )
+        )
+
+    def commit_blob(self, context: Context, intent: Intent, content: Content, url: str) -> Image:
+        with self._transaction():
+            if self._blob_state(intent.key) == "live":
+                return self._read_image(intent.image_id)
+            self._activate(intent, content)
+            mine = (WorkRow.id == intent.key) & (WorkRow.process == intent.process)
+            if not self._change(WorkRow.delete().where(mine)):
+                raise self._lost(intent)
+            hashes = {name: getattr(content, name) for name in ("checksum", "os_hash_algo", "os_hash_value")}
+            written = (BlobRow.key == intent.key) & (BlobRow.state == "writing")
+            if not self._change(BlobRow.update(state="live", size=content.size, **hashes).where(written)):
+                raise self._lost(intent)
+            self._room(intent.key, intent.quota)
+            self._add_location(intent, url)
+            return self._read_image(intent.image_id)
+
+    def _activate(self, intent: Intent, content: Content) -> None:
+        values = {
+            "status": "active",
+            "size": content.size,
+            "virtual_size": content.virtual_size,
+            "checksum": content.checksum,
+            "os_hash_algo": content.os_hash_algo,
+            "os_hash_value": content.os_hash_value,
+            "updated_at": self._now,
+            "revision": ImageRow.revision + 1,
+        }
+        if not self._change(
+            ImageRow.update(values).where(ImageRow.id == intent.image_id, ImageRow.status == intent.to)
+        ):
+            raise self._lost(intent)
+
+    def _add_location(self, intent: Intent, url: str) -> None:
+        place = {"blob": intent.key, "url": url, "store": intent.store, "metadata": json.dumps({"store": intent.store})}
+        self._change(LocationRow.insert(image_id=intent.image_id, position=0, **place))
+
+    def _lost(self, intent: Intent) -> Gone | StatusConflict:
+        """Why a commit found that the work is no longer its own."""
+        try:
+            image = self._read_image(intent.image_id)
+        except ImageNotFound:
+            return Gone(image_id=intent.image_id)
+        if image.status in DELETED:
+            return Gone(image_id=intent.image_id)
+        return StatusConflict(image_id=image.id, status=image.status, wanted="active")
+
+    def abort_blob(self, key: str) -> str:
+        with self._transaction():
+            self._give_up(WorkRow.id == key)
+            self._change(
+                BlobRow.update(state="dropping", drop_at=self._now).where(BlobRow.key == key, BlobRow.state == "writing")
+            )
+            return self._blob_state(key) or "gone"
+
+    def _give_up(self, which: peewee.Expression) -> None:
+        """Images whose work is given up go back to what the work says; the work goes."""
+        columns = (WorkRow.id, WorkRow.image_id, WorkRow.status, WorkRow.if_lost)
+        for work, image_id, status, if_lost in self._rows(WorkRow.select(*columns).where(which)):
+            back: dict[str, Any] = {"status": if_lost, "updated_at": self._now, "revision": ImageRow.revision + 1}
+            if if_lost == "queued":
+                back |= {"size": None, "virtual_size": None}
+            self._change(ImageRow.update(back).where(ImageRow.id == image_id, ImageRow.status == status))
+            self._change(WorkRow.delete().where(WorkRow.id == work))
+
+    def reap_processes(self) -> int:
+        with self._transaction():
+            count = self._change(ProcessRow.delete().where(ProcessRow.alive_until < self._now))
+            living = ProcessRow.select(ProcessRow.id)
+            self._give_up(WorkRow.process.not_in(living))
+            self._change(
+                BlobRow.update(state="dropping", drop_at=self._now).where(
+                    BlobRow.state == "writing", BlobRow.process.not_in(living)
+                )
+            )
+            self._finish_deletes()
+            return count
+
+    def list_blobs(self, store: str, after: str, limit: int) -> tuple[Blob, ...]:
+        columns = (
+            BlobRow.key, BlobRow.store, BlobRow.state, BlobRow.size, BlobRow.image_id,
+            BlobRow.checksum, BlobRow.os_hash_algo, BlobRow.os_hash_value,
+        )  # fmt: skip
+        query = BlobRow.select(*columns).where(BlobRow.store == store, BlobRow.key > after)
+        with self._connection():
+            return tuple(Blob(*row) for row in self._rows(query.order_by(BlobRow.key).limit(limit)))
+
+    def list_droppable(self, store: str, limit: int) -> tuple[str, ...]:
+        due = (BlobRow.store == store) & (BlobRow.state == "dropping") & (BlobRow.drop_at <= self._now)
+        with self._connection():
+            return _firsts(self._rows(BlobRow.select(BlobRow.key).where(due).order_by(BlobRow.drop_at).limit(limit)))
+
+    def record_unlink(self, key: str, lease: float) -> None:
+        dropping = (BlobRow.key == key) & (BlobRow.state == "dropping")
+        with self._transaction():
+            if not self._change(BlobRow.delete().where(dropping, BlobRow.is_unlinked, BlobRow.drop_at <= self._now)):
+                first = BlobRow.update(is_unlinked=True, drop_at=self._after(lease))
+                self._change(first.where(dropping, ~BlobRow.is_unlinked))
+
+    def _blob_state(self, key: str) -> str | None:
+        row = self._row(BlobRow.select(BlobRow.state).where(BlobRow.key == key))
+        return row[0] if row else None
+
+    def _room(self, key: str, quota: int | None) -> int | None:
+        """Bytes that the quota leaves the blob's project, this blob's own included; QuotaExceeded when it is passed."""
+        if quota is None:
+            return None
+        project = BlobRow.select(BlobRow.project).where(BlobRow.key == key)
+        (owner,) = self._row(project) or (None,)
+        whose = BlobRow.project == owner if owner is not None else BlobRow.project.is_null()
+        counted = BlobRow.select(peewee.fn.COALESCE(peewee.fn.SUM(BlobRow.size), 0)).where(whose, BlobRow.state.in_(_COUNTED))
+        (used,) = self._row(counted) or (0,)
+        if used > quota:
+            raise QuotaExceeded(what="bytes of image data", attempted=int(used), maximum=quota)
+        (own,) = self._row(BlobRow.select(BlobRow.size).where(BlobRow.key == key)) or (0,)
+        return quota - int(used) + int(own)
+
+    def _is_alive(self, process: str) -> bool:
+        return self._row(ProcessRow.select(ProcessRow.id).where(ProcessRow.id == process)) is not None
+
+
+def _firsts(rows: Iterable[tuple[Any, ...]]) -> tuple[Any, ...]:
+    return tuple(row[0] for row in rows)

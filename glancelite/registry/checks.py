@@ -1,0 +1,86 @@
+"""The invariants that the database can be asked about by itself; `fsck` adds those that need the bytes."""
+
+import json
+
+from ..domain.ports import Finding
+from .blobs import BlobQueries
+from .images import DELETED
+from .models import BlobRow, ImageRow, LocationRow, MarkRow
+from .processes import ProcessQueries
+from .rows import marks_of
+
+_BUSY = ("saving", "importing", "uploading")
+_WITH_DATA = ("active", "deactivated")
+
+
+class CheckQueries(BlobQueries, ProcessQueries):
+    """The part of the registry that examines itself. One transaction, so that what it sees stood together."""
+
+    def check_invariants(self) -> tuple[Finding, ...]:
+        with self._transaction():
+            return (*self._check_busy(), *self._check_data(), *self._check_deleted(), *self._check_blobs(), *self._check_marks())
+
+    def _check_busy(self) -> list[Finding]:
+        query = ImageRow.select(ImageRow.id, ImageRow.status).where(
+            ImageRow.status.in_(_BUSY), ImageRow.id.not_in(self._living_work())
+        )
+        sentence = "its status is {} but nobody living works on it"
+        return [Finding(f"image {image}", sentence.format(status)) for image, status in self._rows(query)]
+
+    def _check_data(self) -> list[Finding]:
+        located = LocationRow.select(LocationRow.image_id)
+        bare = ImageRow.select(ImageRow.id, ImageRow.status).where(
+            ImageRow.status.in_(_WITH_DATA), ImageRow.id.not_in(located)
+        )
+        early = ImageRow.select(ImageRow.id, ImageRow.status).where(
+            ImageRow.status.not_in((*_WITH_DATA, "pending_delete")), ImageRow.id.in_(located)
+        )
+        return [
+            *(Finding(f"image {image}", f"it is {status} but has no location") for image, status in self._rows(bare)),
+            *(Finding(f"image {image}", f"it is {status} but has a location") for image, status in self._rows(early)),
+        ]
+
+    def _check_deleted(self) -> list[Finding]:
+        gone = ImageRow.select(ImageRow.id).where(ImageRow.status.in_(("deleted",)))
+        live = BlobRow.select(BlobRow.key).where(BlobRow.state == "live", BlobRow.image_id.in_(gone))
+        kept = LocationRow.select(LocationRow.blob).where(LocationRow.blob.is_null(False))
+        stray = live.where(BlobRow.key.not_in(kept))
+        return [Finding(f"blob {key}", "it is live but its image is deleted") for (key,) in self._rows(stray)]
+
+    def _check_blobs(self) -> list[Finding]:
+        """Each location of ours has its live blob; an image's size and hashes are its blob's; usage is what stands."""
+        named = LocationRow.select(LocationRow.blob).where(LocationRow.blob.is_null(False))
+        unnamed = BlobRow.select(BlobRow.key).where(BlobRow.state == "live", BlobRow.key.not_in(named))
+        live = BlobRow.select(BlobRow.key).where(BlobRow.state == "live")
+        hollow = LocationRow.select(LocationRow.image_id).where(LocationRow.blob.is_null(False), LocationRow.blob.not_in(live))
+        differs = (
+            ImageRow.select(ImageRow.id, BlobRow.key)
+            .join(LocationRow, on=(LocationRow.image_id == ImageRow.id))
+            .join(BlobRow, on=(BlobRow.key == LocationRow.blob))
+            .where(
+                (ImageRow.size != BlobRow.size)
+                | (ImageRow.checksum != BlobRow.checksum)
+                | (ImageRow.os_hash_value != BlobRow.os_hash_value)
+            )
+        )
+        return [
+            *(Finding(f"blob {key}", "it is live but no location names it") for (key,) in self._rows(unnamed)),
+            *(Finding(f"blob {key}", "it is being written by no living process") for (key,) in self._rows(self._orphan_writers())),
+            *(Finding(f"image {image}", "a location of it names no live blob") for (image,) in self._rows(hollow)),
+            *(
+                Finding(f"image {image}", f"its size or hashes are not those of its blob {key}")
+                for image, key in self._rows(differs)
+            ),
+        ]
+
+    def _check_marks(self) -> list[Finding]:
+        marks: dict[str, set[str]] = {}
+        for mark, image in self._rows(MarkRow.select(MarkRow.mark, MarkRow.image_id)):
+            marks.setdefault(image, set()).add(mark)
+        findings = []
+        columns = (ImageRow.id, ImageRow.properties, ImageRow.tags)
+        for image, properties, tags in self._rows(ImageRow.select(*columns).where(ImageRow.status.not_in(DELETED))):
+            if marks.pop(image, set()) != marks_of(json.loads(properties), json.loads(tags)):
+                findings.append(Finding(f"image {image}", "its search marks are not those of its properties and tags"))
+        pending = {image for (image,) in self._rows(ImageRow.select(ImageRow.id).where(ImageRow.status == "pending_delete"))}
+        return findings + [Finding(f"image {i}", "it is gone but has search marks") for i in marks if i not in pending]

@@ -1,0 +1,110 @@
+"""The registry's wire: values and errors as JSON, and the signature by which API and daemon know each other.
+
+Which types an operation takes and returns is read from its signature in the port; nothing here lists operations.
+"""
+
+import hashlib
+import hmac
+import inspect
+import time
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from ..domain.ports import Registry
+from ..errors import ERRORS, GlanceliteError, RegistryUnavailable
+
+OPERATIONS: tuple[str, ...] = tuple(sorted(Registry.__abstractmethods__))
+DATE_HEADER = "X-Glancelite-Date"
+SIGNATURE_HEADER = "X-Glancelite-Signature"
+MAX_SKEW = 300
+"""Seconds by which the clocks of two nodes may differ."""
+
+
+@cache
+def signature_of(operation: str) -> tuple[dict[str, Any], Any]:
+    """Types of an operation's arguments by name, in order, and of its result."""
+    method = getattr(Registry, operation)
+    hints = get_type_hints(method)
+    names = [name for name in inspect.signature(method).parameters if name != "self"]
+    return {name: hints[name] for name in names}, hints["return"]
+
+
+def to_wire(value: Any) -> Any:
+    """A value as JSON knows it."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_wire(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: to_wire(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [to_wire(item) for item in value]
+    return value
+
+
+def from_wire(kind: Any, value: Any) -> Any:
+    """A value of this type from its JSON. Raises TypeError, ValueError or KeyError for JSON that is none."""
+    return _reader(kind)(value)
+
+
+@cache
+def _reader(kind: Any) -> Callable[[Any], Any]:
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        inner = _reader(next(argument for argument in arguments if argument is not types.NoneType))
+        return lambda value: None if value is None else inner(value)
+    if origin is tuple:
+        if arguments[-1] is Ellipsis:
+            item = _reader(arguments[0])
+            return lambda value: tuple(item(one) for one in value)
+        items = [_reader(argument) for argument in arguments]
+        return lambda value: tuple(read(one) for read, one in zip(items, value, strict=True))
+    if isinstance(kind, type) and is_dataclass(kind):
+        return _dataclass_reader(kind)
+    return _listless
+
+
+def _listless(value: Any) -> Any:
+    """Untyped values: our own are hashable, so a JSON array was a tuple."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _dataclass_reader(kind: type) -> Callable[[Any], Any]:
+    hints = get_type_hints(kind)
+    readers = {field.name: _reader(hints[field.name]) for field in fields(kind)}
+    return lambda value: kind(**{name: readers[name](item) for name, item in value.items()})
+
+
+def error_to_wire(error: GlanceliteError) -> dict[str, Any]:
+    return {"code": error.code, "details": {name: to_wire(value) for name, value in error.details.items()}}
+
+
+def error_from_wire(document: Any) -> GlanceliteError:
+    """The error a daemon answered; one it knows and we do not makes it unavailable to us."""
+    try:
+        return ERRORS[document["code"]](**document["details"])
+    except (KeyError, TypeError):
+        return RegistryUnavailable(reason="its answer is not understood; do both run the same version?")
+
+
+def sign(key: bytes, operation: str, body: bytes) -> dict[str, str]:
+    """Headers that prove to the other side that who asks holds the key."""
+    date = f"{time.time():.3f}"
+    return {DATE_HEADER: date, SIGNATURE_HEADER: _digest(key, operation, date, body)}
+
+
+def is_signed(key: bytes, operation: str, body: bytes, headers: Mapping[str, str]) -> bool:
+    """Does a request carry a valid signature of a date that is not long ago?"""
+    date, signature = headers.get(DATE_HEADER, ""), headers.get(SIGNATURE_HEADER, "")
+    try:
+        age = abs(time.time() - float(date))
+    except ValueError:
+        return False
+    expected = _digest(key, operation, date, body)
+    return age <= MAX_SKEW and hmac.compare_digest(expected.encode(), signature.encode())
+
+
+def _digest(key: bytes, operation: str, date: str, body: bytes) -> str:
+    text = "\n".join((operation, date, hashlib.sha256(body).hexdigest()))
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()

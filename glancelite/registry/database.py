@@ -1,0 +1,136 @@
+"""The database under the registry: opening it by URL, its clock, one transaction per operation, and its errors as ours.
+
+SQLite runs in WAL with synchronous=FULL and every write begins IMMEDIATE: with less, an answer given would not survive
+a power cut, or two writers would find out about each other too late.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import peewee
+from playhouse import db_url
+from playhouse.pool import MaxConnectionsExceeded, PooledSqliteDatabase
+
+from ..errors import ConfigError, RegistryFull, RegistryUnavailable
+
+_WAIT = 10
+"""Seconds to wait for a free connection, or for SQLite's write lock."""
+
+_CLOCKS = {
+    "sqlite": "CAST(ROUND((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) * 1000",
+    "postgres": "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
+    "mysql": "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))",
+}
+
+
+def open_database(url: str, max_connections: int) -> peewee.Database:
+    """A database from its URL, not yet connected; ConfigError when the URL or its driver is none we can use."""
+    if url.startswith("sqlite:///"):
+        return _open_sqlite(url.removeprefix("sqlite:///"), max_connections)
+    scheme, colon, rest = url.partition("://")
+    scheme = {"postgres": "postgresql", "mysql+pymysql": "mysql", "mariadb": "mysql"}.get(scheme, scheme)
+    if not colon or scheme not in ("postgresql", "mysql"):
+        raise ConfigError(reason=f"[database] connection is none of sqlite:///PATH, postgresql://… or mysql://…: {scheme}…")
+    try:
+        return db_url.connect(f"{scheme}+pool://{rest}", max_connections=max_connections, timeout=_WAIT, stale_timeout=300)
+    except (peewee.ImproperlyConfigured, ImportError) as error:
+        extra = "postgres" if scheme == "postgresql" else "mysql"
+        raise ConfigError(reason=f"For this database, install its driver: pip install 'glancelite[{extra}]'.") from error
+
+
+def sqlite_url(file: Path) -> str:
+    """The URL of a SQLite file."""
+    return "sqlite:///" + quote(str(file), safe="/ ").replace(" ", "%20")
+
+
+def _open_sqlite(path: str, max_connections: int) -> peewee.Database:
+    from urllib.parse import unquote
+
+    file = Path(unquote(path))
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(reason=f"The database's directory {file.parent} cannot be made: {error.strerror}.") from error
+    return PooledSqliteDatabase(
+        str(file),
+        pragmas={"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "temp_store": "memory"},
+        timeout=_WAIT,
+        max_connections=max_connections,
+        check_same_thread=False,
+    )
+
+
+def dialect(db: peewee.Database) -> str:
+    """sqlite, postgres or mysql."""
+    if isinstance(db, peewee.SqliteDatabase):
+        return "sqlite"
+    return "postgres" if isinstance(db, peewee.PostgresqlDatabase) else "mysql"
+
+
+class Connected:
+    """A database with its clock, transactions and errors. The registry's queries are mixed into it, a noun each."""
+
+    def __init__(self, db: peewee.Database) -> None:
+        self._db = db
+        self._dialect = dialect(db)
+        self._now = peewee.SQL(_CLOCKS[self._dialect])
+        self._texts: dict[str, str] = {}
+
+    def close(self) -> None:
+        """Close every connection: before a fork, and at the end."""
+        if not self._db.is_closed():
+            self._db.close()
+        self._db.close_all() if hasattr(self._db, "close_all") else None
+
+    @contextmanager
+    def _connection(self) -> Iterator[None]:
+        try:
+            with self._db.connection_context():
+                yield
+        except MaxConnectionsExceeded as error:
+            raise RegistryUnavailable(reason="all database connections are in use") from error
+        except (peewee.OperationalError, peewee.InterfaceError, peewee.InternalError) as error:
+            self._forget_connection()
+            raise _translated(error) from error
+
+    def _forget_connection(self) -> None:
+        """A connection that failed is not handed to the next one who asks."""
+        if self._dialect != "sqlite" and hasattr(self._db, "close_idle"):
+            self._db.close_idle()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """One transaction that commits when the block ends and leaves nothing when it raises."""
+        with self._connection(), self._db.atomic(*(["IMMEDIATE"] if self._dialect == "sqlite" else [])):
+            yield
+
+    def _rows(self, query: peewee.Query) -> Sequence[tuple[Any, ...]]:
+        rows: Sequence[tuple[Any, ...]] = self._db.execute(query).fetchall()
+        return rows
+
+    def _row(self, query: peewee.Query) -> tuple[Any, ...] | None:
+        row: tuple[Any, ...] | None = self._db.execute(query).fetchone()
+        return row
+
+    def _change(self, query: peewee.Query) -> int:
+        """Run an insert, update or delete; how many rows it touched."""
+        count: int = self._db.execute(query).rowcount
+        return count
+
+    def _after(self, seconds: float) -> peewee.SQL:
+        """A moment from now, by the database's clock."""
+        return peewee.SQL(f"({_CLOCKS[self._dialect]} + {int(seconds * 1_000_000)})")
+
+
+def _translated(error: Exception) -> RegistryUnavailable | RegistryFull:
+    cause = error.__cause__ or getattr(error, "orig", None) or error
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if isinstance(cause, sqlite3.Error) and getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+        return RegistryFull()
+    if "disk is full" in text:
+        return RegistryFull()
+    return RegistryUnavailable(reason=f"database: {text}")

@@ -1,0 +1,98 @@
+"""RemoteRegistry: the registry in a daemon of its own. Made from the port's signatures; one signed POST an operation."""
+
+import inspect
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+import urllib3
+
+from ..config import Config
+from ..domain.ports import Registry
+from ..errors import ConfigError, RegistryRefused, RegistryUnavailable
+from .codec import OPERATIONS, error_from_wire, from_wire, sign, signature_of, to_wire
+from .key import registry_key
+
+_UNREPEATABLE = ("create_image", "update_image", "delete_image")
+"""Operations that are not asked a second time on a broken connection: the first may have been done."""
+
+
+class Connection:
+    """A pool of connections to the daemon."""
+
+    def __init__(self, url: str, key: bytes, timeout: float, max_connections: int) -> None:
+        self._url, self._key, self._timeout, self._size = url.rstrip("/"), key, timeout, max_connections
+        self._pool = self._make_pool()
+
+    def _make_pool(self) -> urllib3.PoolManager:
+        return urllib3.PoolManager(maxsize=self._size, timeout=self._timeout, retries=False)
+
+    def close(self) -> None:
+        """Let go of all connections: before a fork, and at the end."""
+        self._pool.clear()
+        self._pool = self._make_pool()
+
+    def call(self, operation: str, arguments: dict[str, Any]) -> Any:
+        """Ask the daemon; raises what the operation raises, RegistryUnavailable when no answer came."""
+        body = json.dumps({name: to_wire(value) for name, value in arguments.items()}).encode()
+        response = self._post(operation, body)
+        if response.status == 200:
+            return from_wire(signature_of(operation)[1], _parsed(response.data))
+        if response.status == 401:
+            raise RegistryRefused(reason="its key is another one, or the clocks differ.")
+        raise error_from_wire(_parsed(response.data))
+
+    def _post(self, operation: str, body: bytes) -> urllib3.BaseHTTPResponse:
+        attempts = 1 if operation in _UNREPEATABLE else 2
+        for attempt in range(attempts):
+            headers = {"Content-Type": "application/json"} | sign(self._key, operation, body)
+            try:
+                return self._pool.request("POST", f"{self._url}/rpc/{operation}", body=body, headers=headers)
+            except urllib3.exceptions.HTTPError as error:
+                if attempt + 1 == attempts or isinstance(error, urllib3.exceptions.NewConnectionError):
+                    raise RegistryUnavailable(reason=f"no answer from {self._url}: {type(error).__name__}") from error
+        raise AssertionError("unreachable")  # pragma: no cover
+
+
+def _parsed(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise RegistryUnavailable(reason="what answered is not a glancelite registry") from error
+
+
+def _method(operation: str) -> Any:
+    signature = inspect.signature(getattr(Registry, operation))
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(self, *args, **kwargs)
+        arguments = {name: value for name, value in bound.arguments.items() if name != "self"}
+        return self.connection.call(operation, arguments)
+
+    call.__name__ = operation
+    return call
+
+
+def _init(self: Any, connection: Connection) -> None:
+    self.connection = connection
+
+
+def _close(self: Any) -> None:
+    self.connection.close()
+
+
+RemoteRegistry: Any = type(
+    "RemoteRegistry",
+    (Registry,),
+    {"__init__": _init, "close": _close, **{operation: _method(operation) for operation in OPERATIONS}},
+)
+"""A Registry whose every operation asks the daemon."""
+
+
+def connect_registry(config: Config) -> Any:
+    """The registry at `[registry] location`."""
+    url = config["registry.location"]
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        raise ConfigError(reason=f"[registry] location is '{url}', but 'local' or http://HOST:PORT is expected.")
+    timeout, size = config["registry.timeout"], config["database.max_connections"]
+    return RemoteRegistry(Connection(url, registry_key(config), timeout, size))

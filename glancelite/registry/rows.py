@@ -1,0 +1,74 @@
+"""Between rows and values: an image from joined tuples, its columns from a value, and the search marks of both."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ..domain.fields import COLUMNS
+from ..domain.image import Image, Location
+from .models import ImageRow, LocationRow
+
+_NAMES = tuple(field.name for field in COLUMNS)
+_BOOLEANS = tuple(index for index, field in enumerate(COLUMNS) if field.type == "boolean")
+_AFTER = len(_NAMES)
+
+LOCATION_COLUMNS = (LocationRow.url, LocationRow.store, LocationRow.metadata, LocationRow.blob)
+
+
+def image_columns(source: Any = None) -> list[Any]:
+    """The columns that `to_images` expects, of the table or of a subquery over it."""
+    names = (*_NAMES, "properties", "tags", "revision")
+    return [getattr(source.c if source is not None else ImageRow, name) for name in names]
+
+
+def to_images(rows: Iterable[Sequence[Any]]) -> tuple[Image, ...]:
+    """Images from rows of image columns followed by location columns; an image's rows stand together."""
+    found: list[tuple[Sequence[Any], list[Location]]] = []
+    for row in rows:
+        if not found or found[-1][0][0] != row[0]:
+            found.append((row, []))
+        url, store, metadata, blob = row[_AFTER + 3 :]
+        if url is not None:
+            found[-1][1].append(Location(url, store, json.loads(metadata), blob))
+    return tuple(_to_image(row, tuple(locations)) for row, locations in found)
+
+
+def _to_image(row: Sequence[Any], locations: tuple[Location, ...]) -> Image:
+    values = dict(zip(_NAMES, row, strict=False))
+    for index in _BOOLEANS:
+        values[_NAMES[index]] = bool(row[index])
+    return Image(
+        **values,
+        properties=json.loads(row[_AFTER]),
+        tags=tuple(json.loads(row[_AFTER + 1])),
+        revision=row[_AFTER + 2],
+        locations=locations,
+    )
+
+
+def to_columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Image values as columns: properties and tags become JSON, whatever has no column is left out."""
+    columns = {name: value for name, value in values.items() if name in _NAMES}
+    if "properties" in values:
+        columns["properties"] = json.dumps(values["properties"])
+    if "tags" in values:
+        columns["tags"] = json.dumps(list(values["tags"]))
+    return columns
+
+
+def tag_mark(tag: str) -> str:
+    return _digest(f"t{tag}")
+
+
+def property_mark(name: str, value: str | None) -> str:
+    return _digest(f"p{name}\0{value or ''}")
+
+
+def marks_of(properties: Mapping[str, str | None], tags: Iterable[str]) -> set[str]:
+    """Every mark that finds this image."""
+    return {property_mark(name, value) for name, value in properties.items()} | {tag_mark(tag) for tag in tags}
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

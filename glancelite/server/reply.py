@@ -1,0 +1,85 @@
+"""The response as it goes out: gunicorn's, and what it leaves open.
+
+A failed write is told apart from the app's own errors, a file is sent by the kernel however slowly the client takes
+it, and a response that is shorter than it promised, or answers a body nobody read, ends the connection.
+"""
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from gunicorn.http.wsgi import FileWrapper, Response
+
+from .connection import ClientGone
+
+SENDFILE_BYTES = 1 << 30
+
+
+class Reply(Response):  # type: ignore[misc] # gunicorn has no types
+    """One response."""
+
+    headers: list[tuple[str, str]]
+    response_length: int | None
+    sent: int
+
+    def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        """As PEP 3333 has it; an error response replaces the headers that were set before it."""
+        if exc_info and not self.headers_sent:
+            self.headers, self.response_length = [], None
+        return super().start_response(status, headers, exc_info)
+
+    def send(self, parts: Iterable[bytes]) -> None:
+        """Send the whole response."""
+        if isinstance(parts, FileWrapper) and self._can_send_file(parts):
+            self._send_file(parts.filelike.fileno())
+        else:
+            for part in parts:
+                self.write(part)
+        self.close()
+
+    @property
+    def is_short(self) -> bool:
+        """Whether less was sent than its Content-Length promised."""
+        return not self._omits_body and self.response_length is not None and self.sent < self.response_length
+
+    def send_headers(self) -> None:
+        if self.headers_sent:
+            return
+        if not self.req.body.done:
+            self.force_close()
+        self.req.body.announce = False
+        super().send_headers()
+
+    def write(self, data: bytes) -> None:
+        try:
+            super().write(data)
+        except OSError as error:
+            raise ClientGone(str(error)) from error
+
+    def close(self) -> None:
+        try:
+            super().close()
+        except OSError as error:
+            raise ClientGone(str(error)) from error
+
+    def _can_send_file(self, wrapped: FileWrapper) -> bool:
+        if self.response_length is None or self._omits_body:
+            return False
+        try:
+            wrapped.filelike.fileno()
+        except (AttributeError, OSError):
+            return False
+        return True
+
+    def _send_file(self, descriptor: int) -> None:
+        offset = os.lseek(descriptor, 0, os.SEEK_CUR)
+        self.write(b"")
+        while self.response_length and self.sent < self.response_length:
+            size = min(self.response_length - self.sent, SENDFILE_BYTES)
+            try:
+                sent = os.sendfile(self.sock.fileno(), descriptor, offset + self.sent, size)
+            except OSError as error:
+                raise ClientGone(str(error)) from error
+            if not sent:
+                return
+            self.sent += sent

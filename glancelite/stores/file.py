@@ -1,0 +1,146 @@
+"""The file store: a directory with a file a blob, named by its key.
+
+Bytes go to `KEY.part`; only when they are all on disk does the file get its name, and only when the directory is on
+disk too does `add` return. `KEY` therefore always is whole.
+
+    [glance_store]
+    default_store = file
+    filesystem_store_datadir = /var/lib/glancelite/images
+"""
+
+import errno
+import os
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ..domain.ports import Body, StoredFile, StoreStatus
+from ..errors import DataNotFound, GlanceliteError, StoreFull, StoreUnavailable
+from .base import MarkedStore
+
+MARKER = ".glancelite-store"
+PART = ".part"
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class FileStore(MarkedStore):
+    """Keeps bytes in one directory of a local or shared file system."""
+
+    driver = "file"
+
+    def __init__(self, store_id: str, directory: Path) -> None:
+        super().__init__(store_id)
+        self.directory = directory
+
+    def read_marker(self) -> str | None:
+        try:
+            return (self.directory / MARKER).read_text().strip()
+        except FileNotFoundError:
+            return None
+
+    def write_marker(self) -> str:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        new = self.directory / f"{MARKER}.{uuid.uuid4()}"
+        try:
+            with new.open("w") as file:
+                file.write(str(uuid.uuid4()))
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                os.link(new, self.directory / MARKER)  # unlike a rename, a link never replaces a rival's marker
+            except FileExistsError:
+                pass
+        finally:
+            new.unlink(missing_ok=True)
+        self._sync_directory()
+        return (self.directory / MARKER).read_text().strip()
+
+    def add(self, key: str, blocks: Iterable[bytes]) -> str:
+        self.require_place()
+        part, whole = self.directory / f"{key}{PART}", self.directory / key
+        try:
+            self._write(part, blocks)
+            part.rename(whole)
+            self._sync_directory()
+        except BaseException as error:
+            self._unlink(part, whole)
+            if isinstance(error, OSError):
+                raise self._translated(error) from error
+            raise
+        return f"file://{whole}"
+
+    def _write(self, part: Path, blocks: Iterable[bytes]) -> None:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
+        try:
+            for block in blocks:
+                view = memoryview(block)
+                while view:
+                    view = view[os.write(descriptor, view) :]
+            os.fsync(descriptor)  # a failed fsync is never tried again: the kernel may have dropped the pages
+        finally:
+            os.close(descriptor)
+
+    def open(self, key: str, offset: int = 0) -> tuple[Body, int]:
+        try:
+            file = (self.directory / key).open("rb", buffering=0)
+        except FileNotFoundError as error:
+            raise DataNotFound(image_id=key) from error
+        except OSError as error:
+            raise StoreUnavailable(store=self.id, reason=error.strerror or str(error)) from error
+        try:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(offset)
+        except BaseException:
+            file.close()
+            raise
+        return file, size
+
+    def delete(self, key: str) -> None:
+        self.require_place()
+        try:
+            self._unlink(self.directory / f"{key}{PART}", self.directory / key)
+        except OSError as error:
+            raise StoreUnavailable(store=self.id, reason=error.strerror or str(error)) from error
+
+    def _unlink(self, part: Path, whole: Path) -> None:
+        """The unfinished name first: a rename that comes late finds nothing to rename, or is undone by the second."""
+        part.unlink(missing_ok=True)
+        whole.unlink(missing_ok=True)
+
+    def list(self) -> Iterator[StoredFile]:
+        self.require_place()
+        now = time.time()
+        with os.scandir(self.directory) as entries:
+            for entry in entries:
+                if entry.name.startswith(MARKER):
+                    continue
+                try:
+                    stat = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue  # unlinked since the directory was read
+                yield StoredFile(entry.name, entry.name.removesuffix(PART), stat.st_size, now - stat.st_mtime)
+
+    def check(self) -> StoreStatus:
+        try:
+            self.require_place()
+            place = os.statvfs(self.directory)
+        except GlanceliteError as error:
+            return StoreStatus(str(error))
+        except OSError as error:
+            return StoreStatus(f"{self.directory}: {error.strerror}")
+        writable = os.access(self.directory, os.W_OK | os.X_OK)
+        return StoreStatus(None if writable else f"{self.directory} is not writable", place.f_bavail * place.f_frsize)
+
+    def _sync_directory(self) -> None:
+        descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _translated(self, error: OSError) -> GlanceliteError:
+        if error.errno in _FULL:
+            return StoreFull(store=self.id)
+        return StoreUnavailable(store=self.id, reason=error.strerror or str(error))

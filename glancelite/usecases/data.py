@@ -1,0 +1,147 @@
+"""Upload and download of image data, and the care for what an upload leaves when it fails."""
+
+import logging
+import random
+import time
+import uuid
+
+from ..domain.context import Context
+from ..domain.fields import missing_formats
+from ..domain.image import Image, Location, check_transition
+from ..domain.ports import Body, Content, Intent, Store
+from ..errors import (
+    DataNotFound,
+    FormatsNotSet,
+    GlanceliteError,
+    ImageDeactivated,
+    ImageTooLarge,
+    RegistryFull,
+    StoreUnavailable,
+    Unavailable,
+)
+from .intake import Limits, Source, take_in
+from .services import Services
+
+_PAUSE = 0.05
+_LONGEST_PAUSE = 2.0
+
+log = logging.getLogger(__name__)
+
+
+def upload_image(services: Services, context: Context, image: Image, source: Source, declared: int | None) -> Image:
+    """Bring data into a queued image: queued -> saving -> active, or back to queued with nothing left of it."""
+    check_transition(image, "saving")
+    missing = ", ".join(missing_formats(image.disk_format, image.container_format))
+    if missing:
+        raise FormatsNotSet(image_id=image.id, missing=missing)
+    cap = services.config["image_size_cap"]
+    if declared is not None and declared > cap:
+        raise ImageTooLarge(image_id=image.id, limit=cap)
+    store = services.stores.default
+    intent = _intend(services, image, store, declared)
+    try:
+        room = services.registry.begin_blob(context, intent)
+    except Unavailable:
+        give_up(services, intent.key, store)  # whether it was begun is not known
+        raise
+    try:
+        content, url = take_in(image, intent.key, source, store, _limits(services, declared, room))
+    except BaseException:
+        give_up(services, intent.key, store)
+        raise
+    return _commit(services, context, intent, content, url, store)
+
+
+def _intend(services: Services, image: Image, store: Store, declared: int | None) -> Intent:
+    return Intent(
+        key=str(uuid.uuid4()),
+        image_id=image.id,
+        store=store.id,
+        process=services.process,
+        declared=declared,
+        quota=services.config["user_storage_quota"] or None,
+    )
+
+
+def _limits(services: Services, declared: int | None, room: int | None) -> Limits:
+    config = services.config
+    return Limits(
+        cap=config["image_size_cap"],
+        declared=declared,
+        room=room,
+        algorithm=config["hashing_algorithm"],
+        must_match=config["image_format.require_image_format_match"],
+    )
+
+
+def _commit(
+    services: Services, context: Context, intent: Intent, content: Content, url: str, store: Store
+) -> Image:
+    """Commit, asking again while the outcome is not known: bytes are never dropped on a guess."""
+    deadline = time.monotonic() + services.config["registry.commit_patience"]
+    pause = _PAUSE
+    while True:
+        try:
+            return services.registry.commit_blob(context, intent, content, url)
+        except RegistryFull:
+            # The one failure that is known to have changed nothing and that needs the bytes' room to be written down.
+            give_up(services, intent.key, store, bytes_first=True)
+            raise
+        except Unavailable:
+            if time.monotonic() > deadline:
+                services.debts.owe(intent.key, store)
+                raise
+        except GlanceliteError:
+            give_up(services, intent.key, store)
+            raise
+        time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads load, guards nothing
+        pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def give_up(services: Services, key: str, store: Store, *, bytes_first: bool = False) -> None:
+    """Abort first; only when that is certain are the bytes dropped. What cannot be asked now is owed."""
+    services.debts.owe(key, store)
+    try:
+        if bytes_first:
+            store.delete(key)
+        state = services.registry.abort_blob(key)
+        if state != "live":
+            store.delete(key)
+            services.registry.record_unlink(key, services.lease)
+    except Unavailable as error:
+        log.warning("blob %s cannot be given up yet: %s", key, error)
+        services.debts.wake.set()
+        return
+    services.debts.settle(key)
+
+
+def download_image(services: Services, context: Context, image: Image, offset: int = 0) -> Body | None:
+    """The image's bytes from an offset on, opened before anything is answered; None when it has no data.
+
+    Raises ImageDeactivated, DataNotFound when no location has them whole, StoreUnavailable when the last one tried
+    could not be asked.
+    """
+    if image.status == "deactivated" and not context.is_admin:
+        raise ImageDeactivated(image_id=image.id)
+    if not image.locations:
+        return None
+    failure: GlanceliteError = DataNotFound(image_id=image.id)
+    for location in image.locations:
+        try:
+            return _open(services, image, location, offset)
+        except (DataNotFound, StoreUnavailable) as error:
+            log.error("image %s cannot be read from store %s: %s", image.id, location.store, error)
+            failure = error if isinstance(error, StoreUnavailable) else failure
+    raise failure
+
+
+def _open(services: Services, image: Image, location: Location, offset: int) -> Body:
+    store = services.stores.get(location.store)
+    if store is None or location.blob is None:
+        raise StoreUnavailable(store=location.store, reason="it is not configured here.")
+    body, size = store.open(location.blob, offset)
+    if size != image.size:
+        body.close()
+        raise DataNotFound(image_id=image.id)
+    return body
+

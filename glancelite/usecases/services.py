@@ -1,0 +1,63 @@
+"""What a use-case receives: the configuration, the two ports, the policy, and what this process owes."""
+
+import threading
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..config import Config
+from ..domain.policy import Policy
+from ..domain.ports import Registry, Store
+from ..domain.schemas import Schema
+from ..domain.validate import Validator
+
+
+class Stores(Protocol):
+    """The stores that a use-case may choose from."""
+
+    @property
+    def default(self) -> Store: ...
+
+    def __iter__(self) -> Iterator[Store]: ...
+
+    def get(self, store_id: str) -> Store | None: ...
+
+
+@dataclass
+class Debts:
+    """Blobs of this process whose fate the registry could not be asked about; the housekeeper keeps asking."""
+
+    wake: threading.Event = field(default_factory=threading.Event)
+    _owed: dict[str, Store] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def owe(self, key: str, store: Store) -> None:
+        with self._lock:
+            self._owed[key] = store
+
+    def settle(self, key: str) -> None:
+        with self._lock:
+            self._owed.pop(key, None)
+
+    def list(self) -> tuple[tuple[str, Store], ...]:
+        with self._lock:
+            return tuple(self._owed.items())
+
+
+@dataclass
+class Services:
+    """The bundle. `process` names this process in the registry; it is drawn anew after a fork."""
+
+    config: Config
+    registry: Registry
+    stores: Stores
+    policy: Policy
+    schemas: dict[str, Schema]
+    validator: Validator
+    debts: Debts = field(default_factory=Debts)
+    process: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    @property
+    def lease(self) -> float:
+        return float(self.config["registry.lease_seconds"])
