@@ -40,6 +40,8 @@ class Option:
         return f"GLANCELITE_{middle}{self.name.upper()}"
 
 
+SYSTEM_FILE = Path("/etc/glancelite/glancelite.conf")
+
 DISK_FORMATS = "ami,ari,aki,vhd,vhdx,vmdk,raw,qcow2,vdi,iso,ploop"
 CONTAINER_FORMATS = "ami,ari,aki,bare,ovf,ova,docker,compressed"
 
@@ -147,6 +149,14 @@ def load(
     if ("DEFAULT", "data_dir") in values and not values["DEFAULT", "data_dir"]:
         values["DEFAULT", "data_dir"] = _default_data_dir(environ)
     return Config(values, sources)
+
+
+def find_file(environ: Mapping[str, str]) -> Path | None:
+    """The configuration file where no option names one: $GLANCELITE_CONFIG, else the system's if it is there."""
+    named = environ.get("GLANCELITE_CONFIG")
+    if named:
+        return Path(named)
+    return SYSTEM_FILE if SYSTEM_FILE.exists() else None
 
 
 def read_section(section: str, given: Mapping[str, Any], options: Iterable[Option]) -> dict[str, Any]:

@@ -34,7 +34,6 @@ from .usecases.services import Services
 from .users import UsersFile
 
 INI_NAMES = {"api": "api-paste.ini", "registry": "registry-paste.ini"}
-SYSTEM_CONFIG = Path("/etc/glancelite/glancelite.conf")
 
 Knobs = Mapping[str, str]
 
@@ -86,14 +85,6 @@ _instances: dict[str, Instance] = {}
 # From a configuration to an app ---------------------------------------------------------------------------------------
 
 
-def find_config(environ: Mapping[str, str]) -> Path | None:
-    """The configuration file where no option names one: $GLANCELITE_CONFIG, else the system's if it is there."""
-    named = environ.get("GLANCELITE_CONFIG")
-    if named:
-        return Path(named)
-    return SYSTEM_CONFIG if SYSTEM_CONFIG.exists() else None
-
-
 def load_api(config: Config) -> Application:
     """The API behind its pipeline. With the registry in this process, its database is brought up to date first."""
     instance = Instance(config)
@@ -117,7 +108,7 @@ def load_registry(config: Config) -> Application:
 
 def load_wsgi(role: str) -> WSGIApplication:
     """For mod_wsgi and its like: the app of this process, configured by environment and file, started."""
-    config = configuration.load(find_config(os.environ), os.environ)
+    config = configuration.load(configuration.find_file(os.environ), os.environ)
     application = load_api(config) if role == "api" else load_registry(config)
     application.start()
     atexit.register(application.stop)
@@ -153,7 +144,7 @@ def find_ini(role: str, config: Config) -> Path:
     """The paste ini of a role: the configured one, else the one that came with glancelite."""
     configured = config["paste_deploy.config_file"] if role == "api" else ""
     name = INI_NAMES[role]
-    places = (Path(__file__).parents[1] / "etc", Path(sys.prefix) / "etc/glancelite", SYSTEM_CONFIG.parent)
+    places = (Path(__file__).parents[1] / "etc", Path(sys.prefix) / "etc/glancelite", configuration.SYSTEM_FILE.parent)
     for path in [Path(configured)] if configured else [place / name for place in places]:
         if path.is_file():
             return path.absolute()
@@ -196,7 +187,7 @@ def _instance(global_conf: Knobs) -> Instance:
         name = f"{file}\0{data_dir}"
         if name not in _instances:
             overrides = {("DEFAULT", "data_dir"): data_dir} if data_dir else None
-            path = Path(file) if file else find_config(os.environ)
+            path = Path(file) if file else configuration.find_file(os.environ)
             _instances[name] = Instance(configuration.load(path, os.environ, overrides))
         found = _instances[name]
     return found

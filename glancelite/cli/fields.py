@@ -23,18 +23,27 @@ SHORTCUTS = {
 """Options that are properties by another name."""
 
 
-class Property(click.ParamType):
-    """KEY=VALUE, as a pair."""
+def split_pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Callback: KEY=VALUE, as pairs."""
+    for text in values:
+        if not text.partition("=")[0] or "=" not in text:
+            raise click.BadParameter(f"'{text}' is not KEY=VALUE.", ctx, param)
+    return tuple((key, value) for key, _, value in (text.partition("=") for text in values))
 
-    name = "KEY=VALUE"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        key, equals, text = value.partition("=")
-        if not equals or not key:
-            self.fail(f"'{value}' is not KEY=VALUE.", param, ctx)
-        if key in BY_NAME and param is not None and param.name != "filters":
-            self.fail(f"'{key}' is a field of the image, not a property; it has an option of its own or is read-only.")
-        return key, text
+def split_properties(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    """Callback: KEY=VALUE of additional properties only."""
+    pairs = split_pairs(ctx, param, values)
+    for key, _ in pairs:
+        if key in BY_NAME:
+            raise click.BadParameter(
+                f"'{key}' is a field of the image, not a property: it has an option of its own or cannot be set.",
+                ctx,
+                param,
+            )
+    return pairs
 
 
 def flag(name: str, text: str) -> Callable[[Command], Command]:
@@ -63,7 +72,8 @@ _SHARED: tuple[Callable[[Any], Any], ...] = (
     flag("protected", "It cannot be deleted."),
     flag("unprotected", "It can be deleted."),
     visibility_options,
-    click.option("--property", "properties", type=Property(), multiple=True, help="Additional property; repeatable."),
+    click.option("--property", "properties", multiple=True, metavar="KEY=VALUE", callback=split_properties,
+                 help="Additional property; repeatable."),
     click.option("--tag", "tags", multiple=True, help="Tag; repeatable."),
     click.option("--project", "--owner", "owner", metavar="ID", help="Project that owns it, by ID."),
     click.option("--project-domain", metavar="DOMAIN", hidden=True, expose_value=False),

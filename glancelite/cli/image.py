@@ -8,7 +8,7 @@ from glancelite.client.errors import ClientError, Unreachable
 from glancelite.client.query import filter_value
 
 from .display import LIST_COLUMNS, LONG_COLUMNS, describe, human_size
-from .fields import VISIBILITIES, Property, collect_fields, collect_properties, exclusive, flag, image_options
+from .fields import VISIBILITIES, collect_fields, collect_properties, exclusive, flag, image_options, split_pairs
 from .group import Group
 from .output import View, print_many, print_one, shows_many, shows_one
 from .service import doing, open_images
@@ -35,7 +35,14 @@ group.add_command(save)
 @flag("community", "Only community images.")
 @flag("shared", "Only shared images.")
 @flag("all", "Images of every visibility.")
-@click.option("--property", "filters", type=Property(), multiple=True, help="Only with this property; repeatable.")
+@click.option(
+    "--property",
+    "filters",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=split_pairs,
+    help="Only with this property; repeatable.",
+)
 @click.option("--name", help="Only with this name.")
 @click.option("--status", help="Only in this status.")
 @click.option(

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import click
 from click.core import ParameterSource
 
+from . import clouds
+
 KEY = "glancelite.given"
 """Where the click context keeps what was given on the command line."""
 
@@ -29,7 +31,7 @@ class Setting(NamedTuple):
 SETTINGS: tuple[Setting, ...] = (
     Setting("cloud", "--os-cloud", "OS_CLOUD", "Entry of clouds.yaml."),
     Setting("endpoint", "--os-endpoint", "OS_ENDPOINT OS_IMAGE_ENDPOINT_OVERRIDE OS_ENDPOINT_OVERRIDE OS_IMAGE_URL",
-            "URL of the image service, with or without /v2 at its end.", hidden="--os-endpoint-override --os-image-url"),
+            "URL of the image service, with or without /v2.", hidden="--os-endpoint-override --os-image-url"),
     Setting("auth_type", "--os-auth-type", "OS_AUTH_TYPE", "none, http_basic, token, password or "
             "v3applicationcredential."),
     Setting("auth_url", "--os-auth-url", "OS_AUTH_URL", "URL of Keystone."),
@@ -91,7 +93,7 @@ def _make(setting: Setting) -> list[click.Option]:
     elif setting.type is bool:
         kind = {"default": None}
     env = f"  Env: {setting.variables.split()[0]}." if setting.variables else ""
-    rest = {"expose_value": False, "callback": _remember, "help": setting.help + env} | kind
+    rest: dict[str, Any] = {"expose_value": False, "callback": _remember, "help": setting.help + env} | kind
     hidden = setting.hidden == "*"
     made = [click.Option([*setting.flags.split(), setting.key], hidden=hidden, **rest)]
     if setting.hidden and not hidden:
@@ -135,8 +137,6 @@ def collect(ctx: click.Context, environ: Mapping[str, str]) -> dict[str, Any]:
     cloud = given.get("cloud") or from_environ.get("cloud")
     found: dict[str, Any] = {}
     if cloud != "envvars" and (cloud or not _says_where(given | from_environ)):
-        from . import clouds
-
         found = clouds.read_cloud(cloud, environ)
     settings = found | from_environ | given
     _check_version(str(settings.get("image_api_version", "2")))
@@ -166,7 +166,8 @@ def _seconds(value: Any) -> float | None:
 
 
 def _check_version(version: str) -> None:
-    if version.split(".")[0] == "1":
+    major, _, _ = version.partition(".")
+    if major == "1":
         raise click.UsageError("The Image API v1 is not offered by this client (nor by Glance since Rocky); use 2.")
-    if version.split(".")[0] != "2":
+    if major != "2":
         raise click.UsageError(f"Image API version '{version}' is not known; use 2 or 2.N.")

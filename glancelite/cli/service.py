@@ -77,8 +77,10 @@ def _start_log(chosen: Mapping[str, Any]) -> None:
 
     verbose = int(chosen.get("verbose", 0))
     level = logging.DEBUG if chosen.get("debug") or verbose > 1 else logging.INFO if verbose else logging.WARNING
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
-    logging.getLogger("glancelite.client").setLevel(level)
+    logging.getLogger().addHandler(logging.NullHandler())
+    ours = logging.getLogger("glancelite.client")
+    ours.setLevel(level)
+    ours.addHandler(logging.StreamHandler(sys.stderr))
 
 
 def _print_timing(ctx: click.Context, transport: "Transport") -> None:

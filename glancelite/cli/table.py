@@ -16,8 +16,7 @@ def draw(titles: Sequence[str], rows: Sequence[Sequence[str]], to_right: Sequenc
     widths = [max(_width(row[i]) for row in (titles, *rows)) for i in range(len(titles))]
     widths = _shrink(widths, most - 3 * len(widths) - 1) if most else widths
     frame = "+" + "+".join("-" * (size + 2) for size in widths) + "+"
-    left = [False] * len(widths)
-    lines = [frame, *_row(titles, widths, left), frame]
+    lines = [frame, *_row(titles, widths, to_right), frame]
     for row in rows:
         lines += _row(row, widths, to_right)
     return "\n".join([*lines, frame])

@@ -1,6 +1,7 @@
 """`image create` and `image save`: the commands that move image data between files, pipes and the service."""
 
 import contextlib
+import fcntl
 import os
 import sys
 from collections.abc import Iterator
@@ -9,10 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from glancelite.client.digest import Digest
+from glancelite.client.errors import BadData, ClientError
+
 from .display import describe
 from .fields import collect_fields, collect_properties, flag, image_options
 from .output import View, print_one, shows_one
-from .service import doing, note, open_images, settings
+from .progress import follow
+from .service import doing, note, open_images
 from .source import Source, open_source
 
 if TYPE_CHECKING:
@@ -52,12 +57,8 @@ def create(name: str, view: View, file: str | None, volume: str | None, **values
 
 def _upload(images: "Images", image: "Image", source: Source, values: dict[str, Any]) -> "Image":
     """Upload, or leave no trace of the image that was made for it."""
-    from glancelite.client.errors import ClientError
-
     pieces = source.pieces()
     if values["progress"]:
-        from .progress import follow
-
         pieces = follow(pieces, source.length)
     try:
         images.upload(image["id"], pieces, source.length)
@@ -68,13 +69,11 @@ def _upload(images: "Images", image: "Image", source: Source, values: dict[str, 
         if isinstance(error, KeyboardInterrupt):
             note(f"{what}: interrupted. {end}")
             raise
-        raise click.ClickException(f"{what}: {error} {end}") from error
+        raise click.ClickException(f"{what}: {str(error).rstrip('.')}. {end}") from error
 
 
 def _clear(images: "Images", image_id: str) -> str:
     """Delete an image whose upload failed; not when it has its data after all, because only the answer was lost."""
-    from glancelite.client.errors import ClientError
-
     try:
         status = images.show(image_id)["status"]
         if status not in ("queued", "saving"):
@@ -101,9 +100,6 @@ def save(image: str, file: str | None, chunk_size: int, progress: bool) -> None:
 
     A file appears under its name only when all of it is written and checked; until then it is PATH.part.
     """
-    from glancelite.client.errors import BadData
-    from glancelite.client.images import Digest
-
     file = None if file == "-" else file
     if file is None and sys.stdout.isatty():
         raise click.UsageError("Image data is not written to a terminal; give --file, or redirect standard output.")
@@ -116,8 +112,6 @@ def save(image: str, file: str | None, chunk_size: int, progress: bool) -> None:
                 raise BadData(f"it has no data, its status is {found['status']}.")
             pieces = data.pieces(chunk_size)
             if progress:
-                from .progress import follow
-
                 pieces = follow(pieces, found.get("size"))
             with _target(file) as write:
                 for piece in pieces:
@@ -150,8 +144,6 @@ def _target(file: str | None) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _part(path: Path) -> Iterator[Any]:
-    import fcntl
-
     part = path.with_name(path.name + ".part")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT, 0o666), "wb") as stream:
         try:

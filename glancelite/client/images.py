@@ -1,13 +1,13 @@
 """Operations on images, over HTTP: each takes and returns plain values."""
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from .errors import BadAnswer, BadData, ImageUnknown, Refused
+from .errors import BadAnswer, ImageUnknown, Refused
+from .query import filter_value
 from .transport import Download, Transport
 
 Image = dict[str, Any]
@@ -83,40 +83,6 @@ class Images:
         if not isinstance(answer, dict) or "id" not in answer:
             raise BadAnswer(f"What answers at {self._transport.endpoint} does not speak the Image API.")
         return answer
-
-
-class Digest:
-    """Follows data that passes by and compares it with what the service recorded of the image."""
-
-    def __init__(self, image: Image) -> None:
-        algorithm, expected = image.get("os_hash_algo"), image.get("os_hash_value")
-        if not expected or algorithm not in hashlib.algorithms_available:
-            algorithm, expected = "md5", image.get("checksum")
-        self.algorithm, self._expected = str(algorithm), expected
-        self._hash = hashlib.new(self.algorithm, usedforsecurity=False) if expected else None
-        self._size, self.received = image.get("size"), 0
-
-    @property
-    def is_known(self) -> bool:
-        """Is there a hash to compare with?"""
-        return self._hash is not None
-
-    def update(self, piece: bytes) -> None:
-        self.received += len(piece)
-        if self._hash is not None:
-            self._hash.update(piece)
-
-    def check(self) -> None:
-        """Raise BadData unless all of the data came and has the recorded hash."""
-        if self._size is not None and self.received != self._size:
-            raise BadData(f"{self.received} bytes came, but the image has {self._size}.")
-        if self._hash is not None and self._hash.hexdigest() != self._expected:
-            raise BadData(f"the data's {self.algorithm} is {self._hash.hexdigest()}, but {self._expected} is recorded.")
-
-
-def filter_value(text: str) -> str:
-    """A list filter's value that means exactly this text."""
-    return f"eq:{text}" if ":" in text else text
 
 
 def _path(image_id: str) -> str:

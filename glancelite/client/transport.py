@@ -6,6 +6,7 @@ Redirects are not followed, for an Image API has none but its version document, 
 import hashlib
 import json
 import logging
+import os
 import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -58,8 +59,11 @@ class Transport:
     ) -> Any:
         """Send a small request and return its JSON answer, None when there is no body."""
         body = None if document is None else json.dumps(document).encode()
-        with self._exchange(method, path, query, {"Accept": "application/json", **(headers or {})}, body) as answer:
-            content = answer.read(decode_content=True)
+        with self._exchange(
+            method, path, query, {"Accept": "application/json", **(headers or {})}, body=body
+        ) as answer:
+            with _translated(self.endpoint):
+                content = answer.read(decode_content=True)
             log.debug("%s", _shorten(content))
             if not content:
                 return None
@@ -72,7 +76,12 @@ class Transport:
         """PUT a stream: with a Content-Length when the length is known, chunked otherwise."""
         known = {} if length is None else {"Content-Length": str(length), "x-openstack-image-size": str(length)}
         fixed = {"Accept": "application/json", "Content-Type": "application/octet-stream"}
-        with self._exchange("PUT", path, (), {**fixed, **known, **headers}, pieces, chunked=length is None) as answer:
+        with (
+            self._exchange(
+                "PUT", path, (), {**fixed, **known, **headers}, body=pieces, chunked=length is None
+            ) as answer,
+            _translated(self.endpoint),
+        ):
             answer.read()
 
     @contextmanager
@@ -88,6 +97,7 @@ class Transport:
         path: str,
         query: Iterable[tuple[str, str]],
         headers: Mapping[str, str],
+        *,
         body: Any = None,
         chunked: bool = False,
     ) -> Iterator[urllib3.BaseHTTPResponse]:
@@ -102,13 +112,12 @@ class Transport:
                 preload_content=False, redirect=False, retries=False,
             )  # fmt: skip
         try:
-            with _translated(self.endpoint):
-                seconds = time.monotonic() - started
-                self.exchanges.append(Exchange(method, url, seconds))
-                log.info("%s %s -> %s in %.0f ms", method, url, answer.status, seconds * 1000)
-                log.debug("%s", "\n".join(f"< {name}: {value}" for name, value in answer.headers.items()))
-                self._check(answer)
-                yield answer
+            seconds = time.monotonic() - started
+            self.exchanges.append(Exchange(method, url, seconds))
+            log.info("%s %s -> %s in %.0f ms", method, url, answer.status, seconds * 1000)
+            log.debug("%s", "\n".join(f"< {name}: {value}" for name, value in answer.headers.items()))
+            self._check(answer)
+            yield answer
         finally:
             answer.close()
 
@@ -118,7 +127,8 @@ class Transport:
         if answer.status < 400:
             place = answer.headers.get("Location", "its version document")
             raise BadAnswer(f"What answers at {self.endpoint} points to {place}; is this the image endpoint?")
-        body = answer.read(_BODY_SHOWN, decode_content=True)
+        with _translated(self.endpoint):
+            body = answer.read(_BODY_SHOWN, decode_content=True)
         log.debug("%s", _shorten(body))
         sentence = find_sentence(answer.status, answer.headers.get("Content-Type", ""), body)
         raise Refused(answer.status, sentence, answer.headers.get("X-Openstack-Request-Id", ""))
@@ -160,11 +170,9 @@ def _open_pool(endpoint: str, settings: Settings) -> urllib3.PoolManager:
 
 def _find_gate(endpoint: str) -> str | None:
     """The HTTP proxy that the environment wants between us and this endpoint."""
-    import os
-
     if not any(name.lower().endswith("_proxy") for name in os.environ):
         return None
-    from urllib.request import getproxies, proxy_bypass
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - slow to import
 
     parts = urlsplit(endpoint)
     return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
@@ -179,10 +187,10 @@ def _translated(endpoint: str) -> Iterator[None]:
         raise BadAccess(f"'{endpoint}' is not a URL that can be asked.") from error
     except exceptions.NameResolutionError as error:
         raise Unreachable(f"The host of {endpoint} cannot be found.") from error
-    except exceptions.ConnectTimeoutError as error:
-        raise Unreachable(f"{endpoint} did not take the connection in time.") from error
     except exceptions.NewConnectionError as error:
         raise Unreachable(f"No service answers at {endpoint} ({_reason(error)}).") from error
+    except exceptions.ConnectTimeoutError as error:
+        raise Unreachable(f"{endpoint} did not take the connection in time.") from error
     except exceptions.SSLError as error:
         raise Unreachable(f"TLS with {endpoint} failed: {_reason(error)}.") from error
     except (exceptions.ReadTimeoutError, TimeoutError) as error:

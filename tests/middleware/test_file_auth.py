@@ -116,11 +116,11 @@ def test_a_changed_password_counts_at_once(filter_, users, ask):
 
 
 def test_a_right_password_is_remembered_for_a_short_time(app, users, ask):
-    filter_ = FileAuth(Identity(app), users=users, remember_seconds="0.2")
+    filter_ = FileAuth(Identity(app), users=users, remember_seconds="0.5")
     for _ in range(2):
         ask(filter_, headers=basic("zoë", "sword:fish"))
     assert users.checks == 1
-    time.sleep(0.25)
+    time.sleep(0.55)
     ask(filter_, headers=basic("zoë", "sword:fish"))
     assert users.checks == 2
 

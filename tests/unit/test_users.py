@@ -78,10 +78,26 @@ def test_no_other_text_is_a_token(users, token):
     assert users.verify_token(token) is None
 
 
+def edit_token(users, **changes):
+    """Change the only token's record by hand."""
+    document = json.loads(users.path.read_text())
+    (record,) = document["tokens"].values()
+    record.update(changes)
+    users.path.write_text(json.dumps(document))
+
+
+def test_a_token_of_a_user_who_is_gone_is_none(users):
+    token = users.issue_token("alice")
+    edit_token(users, user="somebody-else")
+    assert users.verify_token(token) is None
+
+
 def test_a_token_runs_out_and_is_swept_away(users):
-    token = users.issue_token("alice", lifetime=0.05)
+    token = users.issue_token("alice", lifetime=600)
     assert users.verify_token(token) == ALICE
-    time.sleep(0.06)
+    (record,) = json.loads(users.path.read_text())["tokens"].values()
+    assert 500 < record["expires"] - time.time() <= 600
+    edit_token(users, expires=time.time() - 1)
     assert users.verify_token(token) is None
     users.issue_token("alice")
     assert len(json.loads(users.path.read_text())["tokens"]) == 1

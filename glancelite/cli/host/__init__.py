@@ -1,0 +1,1 @@
+"""Commands that run on the service's own host and open its configuration, not its API."""

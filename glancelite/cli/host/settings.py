@@ -1,0 +1,48 @@
+"""What every command on the host shares: where the configuration is, and errors of ours as one line."""
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from glancelite import config as configuration
+from glancelite.config import Config, find_file
+from glancelite.errors import ConfigError, GlanceliteError
+
+
+def configured(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `--config` and `--data-dir` and says our errors in a line. `load_config` makes the Config of both."""
+
+    @click.option("--config", "config_file", type=click.Path(path_type=Path), help="The configuration file.")
+    @click.option("--data-dir", type=click.Path(path_type=Path), help="Where the service keeps what it has.")
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except GlanceliteError as error:
+            raise click.ClickException(str(error)) from error
+
+    return run
+
+
+def load_config(
+    config_file: Path | None, data_dir: Path | None, overrides: dict[tuple[str, str], Any] | None = None
+) -> Config:
+    """The configuration that these options, the environment and the file make."""
+    given = dict(overrides or {})
+    if data_dir is not None:
+        given["DEFAULT", "data_dir"] = str(data_dir.absolute())
+    return configuration.load(config_file or find_file(os.environ), os.environ, given)
+
+
+
+
+def require_database(config: Config) -> None:
+    """Refuse to look into a database that nobody has made: a look must not make one."""
+    if config["registry.location"] != "local" or config["database.connection"]:
+        return
+    if not (config.data_dir / "glancelite.sqlite").exists():
+        raise ConfigError(reason=f"There is no service in {config.data_dir}: it holds no database.")

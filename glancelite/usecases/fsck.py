@@ -1,0 +1,77 @@
+"""Checks the invariants that hold between registry and stores, on a stopped or a running service. Changes nothing."""
+
+import hashlib
+from collections.abc import Iterator
+
+from ..domain.ports import Blob, Finding, Store, StoredFile
+from ..errors import DataNotFound, StoreUnavailable
+from .services import Services
+
+_PAGE = 1000
+_BLOCK = 1 << 20
+
+
+def find_faults(services: Services, *, with_hash: bool = False) -> Iterator[Finding]:
+    """Everything that should not be, the database's own inconsistencies first."""
+    yield from services.registry.check_invariants()
+    for store in services.stores:
+        if store.is_shared:  # another process's memory cannot be looked at
+            yield from _check_store(services, store, with_hash)
+
+
+def _check_store(services: Services, store: Store, with_hash: bool) -> Iterator[Finding]:
+    """Rows, then the listing, then rows again for what they seem to lack: what comes or goes meanwhile is no fault."""
+    before = _read_blobs(services, store)
+    try:
+        files = {file.name: file for file in store.list()}
+    except StoreUnavailable as error:
+        if before:
+            yield Finding(f"store {store.id}", str(error))
+        return
+    after = _read_blobs(services, store)
+    yield from _check_files(files, after, services.lease)
+    for key, blob in before.items():
+        if blob.state == "live" and after.get(key) == blob:
+            yield from _check_bytes(store, blob, files.get(key), with_hash)
+
+
+def _read_blobs(services: Services, store: Store) -> dict[str, Blob]:
+    found: dict[str, Blob] = {}
+    last = ""
+    while page := services.registry.list_blobs(store.id, last, _PAGE):
+        found |= {blob.key: blob for blob in page}
+        last = page[-1].key
+    return found
+
+
+def _check_files(files: dict[str, StoredFile], blobs: dict[str, Blob], grace: float) -> Iterator[Finding]:
+    for file in files.values():
+        blob = blobs.get(file.key)
+        if blob is None and file.age >= grace:
+            yield Finding(f"file {file.name}", f"no row names it ({file.size} bytes, {file.age:.0f} s old)")
+        elif blob is not None and blob.state == "live" and file.name != blob.key:
+            yield Finding(f"file {file.name}", "it is unfinished although its blob is live")
+
+
+def _check_bytes(store: Store, blob: Blob, file: StoredFile | None, with_hash: bool) -> Iterator[Finding]:
+    what = f"image {blob.image_id}"
+    if file is None:
+        yield Finding(what, f"its data {blob.key} is not in store {store.id}")
+    elif file.size != blob.size:
+        yield Finding(what, f"its data {blob.key} has {file.size} bytes in store {store.id}, not {blob.size}")
+    elif with_hash and not _is_intact(store, blob):
+        yield Finding(what, f"its data {blob.key} in store {store.id} does not have the recorded {blob.os_hash_algo}")
+
+
+def _is_intact(store: Store, blob: Blob) -> bool:
+    found = hashlib.new(blob.os_hash_algo or "sha512", usedforsecurity=False)
+    try:
+        body, _ = store.open(blob.key)
+    except DataNotFound:
+        return False
+    try:
+        while block := body.read(_BLOCK):
+            found.update(block)
+    finally:
+        body.close()
+    return found.hexdigest() == blob.os_hash_value

@@ -1,0 +1,126 @@
+"""How these tests talk: `glancelite(...)` runs the command in a process of its own, `endpoint` is a live service, and
+`canned` is a server that says what a test tells it, for what a good service never does."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+COMMAND = (sys.executable, "-m", "glancelite.cli")
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a finished command left behind."""
+
+    code: int
+    data: bytes
+    err: str
+
+    @property
+    def out(self) -> str:
+        return self.data.decode()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.data)
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def environ(tmp_path: Path, endpoint: str) -> dict[str, str]:
+    """A bare environment that points to the live service."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "OS_AUTH_TYPE": "none", "OS_ENDPOINT": endpoint}
+
+
+@pytest.fixture
+def glancelite(environ: dict[str, str], tmp_path: Path) -> Run:
+    """Runs a command line; `stdin` is bytes for a pipe, an open file, or nothing at all."""
+
+    def run(*args: str | Path, stdin: Any = None, cwd: Path = tmp_path, **env: str | None) -> Done:
+        merged = {name: value for name, value in {**environ, **env}.items() if value is not None}
+        given = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin or subprocess.DEVNULL}
+        argv = [*COMMAND, *map(str, args)]
+        done = subprocess.run(argv, env=merged, cwd=cwd, capture_output=True, timeout=60, check=False, **given)
+        return Done(done.returncode, done.stdout, done.stderr.decode())
+
+    return run
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other test gives an image."""
+    return f"cirros-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Path:
+    """A file of 3 MB that looks like no particular format."""
+    file = tmp_path / "disk.img"
+    file.write_bytes(b"\x01" + os.urandom(999_999) * 3)
+    return file
+
+
+@dataclass
+class Canned:
+    """A server with ready-made answers: `answers[method, path]` is a status, headers and a body, or a function."""
+
+    url: str
+    answers: dict[tuple[str, str], Any]
+    requests: list[tuple[str, str, dict[str, str]]]
+
+
+@pytest.fixture
+def canned() -> Iterator[Canned]:
+    board = Canned("", {}, [])
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _answer(self) -> None:
+            path = self.path.partition("?")[0]
+            board.requests.append((self.command, self.path, dict(self.headers)))
+            answer = board.answers[self.command, path]
+            if callable(answer):
+                answer(self)
+                return
+            status, headers, body = answer
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.say(status, headers, body)
+
+        def say(self, status: int, headers: dict[str, str], body: Any) -> None:
+            content = body if isinstance(body, bytes) else json.dumps(body).encode()
+            self.send_response(status)
+            for key, value in {"Content-Length": str(len(content)), **headers}.items():
+                self.send_header(key, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer
+
+        def log_message(self, *args: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    server.handle_error = lambda *args: None  # type: ignore[method-assign]
+    board.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield board
+    server.shutdown()
+    server.server_close()
+    thread.join()
