@@ -49,7 +49,7 @@ class Served(Protocol):
 def serve(
     load: Callable[[], Served], settings: ServerSettings, *, when_ready: Callable[[], None] | None = None
 ) -> None:
-    """Serve until SIGTERM or SIGINT and the drain that follows; `load` runs once, before the workers are forked.
+    """Serve until SIGTERM, SIGINT or SIGHUP and the drain that follows; `load` runs once, before the workers are forked.
 
     `when_ready` is called as soon as connections are taken.
     """
@@ -84,9 +84,12 @@ def server_factory(global_conf: Mapping[str, str], **local_conf: str) -> "Callab
 
 
 class Master(Arbiter):  # type: ignore[misc] # gunicorn has no types
-    """The process that keeps the workers: listens on what it is given, and drains on Ctrl-C as on SIGTERM."""
+    """The process that keeps the workers: it ends on Ctrl-C, or with its terminal, as it does on SIGTERM."""
 
     def handle_int(self) -> None:
+        self.handle_term()
+
+    def handle_hup(self) -> None:
         self.handle_term()
 
     def handle_usr2(self) -> None:
@@ -140,7 +143,7 @@ def _listen(settings: ServerSettings) -> socket.socket:
     host, port = settings.address
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
+        listener = socket.create_server(address, family=family, backlog=BACKLOG)
     except OSError as error:
         raise ConfigError(reason=f"Cannot listen on {settings.bind}: {error.strerror or error}.") from error
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -152,6 +152,11 @@ class Connection:
         with suppress(OSError):
             self.sock.sendall(head.encode("latin-1") + body, flags)
 
+    def cut_off(self) -> None:
+        """End the connection under whoever is reading or writing it."""
+        with suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+
     def begin_linger(self, seconds: float) -> None:
         """Stop sending but keep reading: a close now would discard the answer while the client is still sending."""
         self.lingering, self.linger_end = True, time.monotonic() + seconds

@@ -32,7 +32,7 @@ class Reply(Response):  # type: ignore[misc] # gunicorn has no types
         """Send the whole response."""
         if isinstance(parts, FileWrapper) and self._can_send_file(parts):
             self._send_file(parts.filelike.fileno())
-        else:
+        elif not self._omits_body:
             for part in parts:
                 self.write(part)
         self.close()

@@ -50,8 +50,9 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
 
     def init_signals(self) -> None:
         super().init_signals()
-        # Ctrl-C reaches the whole process group; the master tells its workers what to do.
+        # A terminal tells the whole process group; the master tells its workers what to do.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def run(self) -> None:
         """Serve until told to stop, then drain."""
@@ -233,7 +234,7 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
             connection.deadline = min(connection.deadline, last_call)
         self.finish(self.settings.graceful_timeout)
         for connection in self.running:
-            connection.sock.shutdown(socket.SHUT_RDWR)
+            connection.cut_off()
         self.finish(ABORT_SECONDS)
         if self.running:
             self.log.warning("%d requests were still running at the end (worker %d)", len(self.running), os.getpid())

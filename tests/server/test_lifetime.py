@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -30,7 +31,7 @@ def wait_for(condition, seconds=5.0):
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_running_request_ends_before_the_server_does(start, number):
     target = start()
     with target.connect() as sock:
@@ -90,6 +91,16 @@ def test_a_request_that_nothing_can_stop_does_not_stop_the_end(start):
         time.sleep(0.2)
         assert target.stop() == 0
     assert "1 requests were still running" in target.stderr.read_text()
+
+
+def test_a_client_that_is_gone_already_does_not_disturb_the_end(start):
+    target = start(graceful_timeout=0.2)
+    with target.connect() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.sendall(b"GET /slow?1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(0.2)
+    assert target.stop() == 0
+    assert target.stderr.read_text() == ""
 
 
 @pytest.mark.parametrize("workers", [1, 2])

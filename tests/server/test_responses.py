@@ -30,11 +30,13 @@ def test_a_range_of_a_file_is_sent_by_the_kernel(start, offset, length):
     assert sum(sent for _, sent in calls) == length
 
 
-def test_the_headers_alone_answer_head(echo):
-    answers = echo.ask(b"HEAD /file HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+def test_the_headers_alone_answer_head_and_the_file_is_not_touched(start):
+    target = start()
+    answers = target.ask(b"HEAD /file HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert answers.statuses == [200]
     assert b"Content-Length: %d" % len(CONTENT) in answers.head
     assert answers.body == b""
+    assert target.stderr.read_text() == ""
 
 
 def test_a_file_that_is_shorter_than_promised_ends_the_connection(echo):

@@ -1,0 +1,52 @@
+# Every target builds what it needs into .venv; `make` alone lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SLOW_TESTS := -m slow
+
+.PHONY: help demo dev test test-all lint format check serve bench docs clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(READY): setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip setuptools wheel
+	$(BIN)/pip install --quiet --editable '.[dev,postgres,keystone]'
+	touch $(READY)
+
+dev: $(READY) ## install into .venv, with what tests and lint need
+
+demo: $(READY) ## run the main job end to end
+	$(BIN)/glancelite demo
+
+serve: $(READY) ## run the service on http://127.0.0.1:9292 with its data in .cache/serve
+	$(BIN)/glancelite server run --data-dir .cache/serve
+
+test: $(READY) ## the test suite
+	$(BIN)/python -m pytest -m 'not slow'
+
+test-all: $(READY) ## what takes longer
+	$(BIN)/python -m pytest $(SLOW_TESTS) || [ $$? -eq 5 ]
+
+lint: $(READY) ## ruff, mypy, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(READY) ## let ruff tidy up
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+check: lint test test-all ## what CI runs
+
+bench: $(READY) ## measure start, memory and the command line
+	$(BIN)/python -m bench
+
+docs: $(READY) ## make the reference pages and samples from the tables
+	$(BIN)/python -m docs.make
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) .cache build dist *.egg-info

@@ -1,0 +1,72 @@
+"""Fixtures that every test may use: a running service, together and apart, and callers of it."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from harness import Api, Service, make_service, running
+
+
+@pytest.fixture(scope="session", params=["together", "apart"])
+def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that the whole session shares, API and registry in one process and in two."""
+    with running(make_service(tmp_path_factory.mktemp(request.param) / "data", request.param)) as started:
+        yield started
+
+
+@pytest.fixture
+def api(service: Service) -> Api:
+    """A member of a project that no other test knows."""
+    return Api(os.environ.get("GLANCELITE_URL") or service.url)
+
+
+@pytest.fixture
+def start_service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """Starts services with settings of their own; they end with the test. Arguments as `make_service`'s."""
+    started: list[Service] = []
+
+    def start(name: str = "data", **settings: object) -> Service:
+        service = make_service(tmp_path / name, **settings)  # type: ignore[arg-type]
+        started.append(service)
+        return service.start()
+
+    yield start
+    for service in started:
+        service.kill()
+
+
+# Tests that need a program of the system: left out where it is missing, and said so at the end ------------------------
+
+MISSING: dict[str, list[str]] = {}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs(program, …): collected only where these programs are installed")
+    config.addinivalue_line("markers", "slow: left to `make test-all`")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    import shutil
+
+    kept, dropped = [], []
+    for item in items:
+        programs = [name for mark in item.iter_markers("needs") for name in mark.args]
+        missing = [name for name in programs if not (shutil.which(name) or Path(name).exists())]
+        for name in missing:
+            MISSING.setdefault(name, []).append(item.nodeid)
+        (dropped if missing else kept).append(item)
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = kept
+
+
+def pytest_terminal_summary(terminalreporter: object, exitstatus: int) -> None:
+    for name, tests in sorted(MISSING.items()):
+        terminalreporter.write_line(f"left out, because {name} is not installed: {len(tests)} test(s)")  # type: ignore[attr-defined]
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Where everything must be there (CI), a test left out is a failure."""
+    if MISSING and os.environ.get("GLANCELITE_TEST_COMPLETE") and session.exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
