@@ -9,7 +9,7 @@ options of the same type.
 import configparser
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ OPTIONS: tuple[Option, ...] = (
            "from the one the client asked."),
     Option("DEFAULT", "hashing_algorithm", "str", "sha512", "Algorithm of os_hash_value: any that hashlib always has."),
     Option("DEFAULT", "image_size_cap", "int", 1 << 40, "Largest image, in bytes.", minimum=1),
-    Option("DEFAULT", "image_property_quota", "int", 128, "Most additional properties of one image; negative: no limit."),
+    Option("DEFAULT", "image_property_quota", "int", 128, "Most properties of one image; negative: no limit."),
     Option("DEFAULT", "image_tag_quota", "int", 128, "Most tags of one image; negative: no limit."),
     Option("DEFAULT", "limit_param_default", "int", 25, "Images on a page when the request names no limit.", minimum=1),
     Option("DEFAULT", "api_limit_max", "int", 1000, "Most images on a page, whatever the request asks for.", minimum=1),
@@ -85,21 +85,20 @@ OPTIONS: tuple[Option, ...] = (
            "with glancelite."),
     Option("paste_deploy", "flavor", "str", "none", "Which pipeline of the ini is used: how callers are known (none, "
            "file, trusted or keystone)."),
-    Option("server", "bind", "str", "", "HOST:PORT to listen on. Empty: 127.0.0.1:9292 (API), 127.0.0.1:9191 (registry)."),
+    Option("server", "bind", "str", "", "HOST:PORT to listen on. Empty: 127.0.0.1 at 9292, or 9191 for the registry."),
     Option("server", "workers", "int", 1, "Worker processes.", minimum=1),
     Option("server", "threads", "int", 128, "Most requests that one worker process serves at a time.", minimum=2),
     Option("server", "graceful_timeout", "float", 30.0, "Seconds that running requests have to end after SIGTERM.",
            minimum=0),
     Option("server", "header_timeout", "float", 10.0, "Seconds a client has to send its request line and headers.",
            minimum=0.1),
-    Option("server", "keepalive_timeout", "float", 15.0, "Seconds a connection may wait for its next request.", minimum=0),
+    Option("server", "keepalive_timeout", "float", 15.0, "Seconds a connection may wait for its next request.",
+           minimum=0),
     Option("server", "body_idle_timeout", "float", 30.0, "Seconds a client may be silent within a request body.",
            minimum=0.1),
     Option("server", "body_minimum_rate", "int", 1024, "Bytes per second that a request body must reach on average "
            "after its first body_idle_timeout seconds; 0: any.", minimum=0),
     Option("server", "send_timeout", "float", 60.0, "Seconds a client may take no data of a response.", minimum=0.1),
-    Option("policy", "policy_file", "path", "", "YAML file with rules that replace the defaults. Empty: defaults only."),
-    Option("policy", "allow_anonymous_access", "bool", False, "Let callers without credentials read."),
 )  # fmt: skip
 
 WITHDRAWN: dict[tuple[str, str], str] = {}
@@ -206,7 +205,9 @@ def _read_environ(
         if variable in variables:
             found[variables[variable]] = (text, f"${variable}")
         elif variable.startswith(prefixes):
-            raise ConfigError(reason=f"The environment variable {variable} names no option.{_nearest(variable, variables)}")
+            raise ConfigError(
+                reason=f"The environment variable {variable} names no option.{_nearest(variable, variables)}"
+            )
     return found
 
 
@@ -227,7 +228,7 @@ def _nearest(word: str, words: Iterable[str]) -> str:
 
 def _typed(option: Option, value: Any, source: str) -> Any:
     try:
-        typed = _TYPES[option.type](value)
+        typed: Any = _TYPES[option.type](value)
     except (ValueError, KeyError) as error:
         expected = {"bool": "true or false", "int": "a whole number", "float": "a number", "bytes": "a size"}
         wanted = expected[option.type]
@@ -259,10 +260,11 @@ def _bytes(value: Any) -> int:
     found = re.fullmatch(r"(-?\d+)\s*(\w*)", str(value).strip())
     if found is None:
         raise ValueError(value)
-    return int(found[1]) * 1024 ** _UNITS[found[2].upper()]
+    size: int = int(found[1]) * 1024 ** _UNITS[found[2].upper()]
+    return size
 
 
-_TYPES = {
+_TYPES: dict[str, Callable[[Any], Any]] = {
     "str": lambda value: str(value).strip(),
     "path": lambda value: str(Path(str(value).strip()).expanduser()) if str(value).strip() else "",
     "int": lambda value: int(str(value).strip()),

@@ -28,9 +28,9 @@ from .middleware.healthcheck import Healthcheck
 from .middleware.version_negotiation import VersionNegotiation
 from .registry.key import registry_key
 from .registry.local import LocalRegistry, open_registry
-from .stores import StoreSet, open_stores
+from .stores import open_stores
 from .usecases.housekeeping import Housekeeping
-from .usecases.services import Services
+from .usecases.services import Services, Stores
 from .users import UsersFile
 
 INI_NAMES = {"api": "api-paste.ini", "registry": "registry-paste.ini"}
@@ -43,9 +43,9 @@ class Application:
     """An app ready to serve, with what must be started after the fork and stopped after the drain."""
 
     app: WSGIApplication
-    registry: Any
+    registry: Registry
     housekeeping: Housekeeping | None = None
-    stores: StoreSet | None = None
+    stores: Stores | None = None
 
     def start(self) -> None:
         if self.stores is not None:

@@ -6,7 +6,7 @@ image (no backing file, no foreign data file or extent) and cannot be led to tak
 
 import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any, cast
 
 from oslo_utils.imageutils import format_inspector
 
@@ -48,7 +48,7 @@ class Inspection:
     def __init__(self) -> None:
         self._block = b""
         self._size = 0
-        self._inspector = format_inspector.InspectWrapper(self)
+        self._inspector = format_inspector.InspectWrapper(cast(IO[bytes], self))
 
     def read(self, size: int) -> bytes:
         """The inspector's source: the block that is being fed."""

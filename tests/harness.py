@@ -184,7 +184,9 @@ class Reply:
 class Api:
     """A caller of the Image API behind the `trusted` pipeline: by default a plain member of a project of its own."""
 
-    def __init__(self, url: str, project: str | None = None, roles: str = "member,reader", user: str = "someone") -> None:
+    def __init__(
+        self, url: str, project: str | None = None, roles: str = "member,reader", user: str = "someone"
+    ) -> None:
         self.url = url
         self.project = project or uuid.uuid4().hex
         self.roles, self.user = roles, user

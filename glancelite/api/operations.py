@@ -1,4 +1,4 @@
-"""THE operation table: every operation of the API, once. Routes, 405, permissions and the reference are made from it."""
+"""THE operation table: every operation of the API, once. Routes, 405, permissions and reference are made from it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,7 +45,8 @@ OPERATIONS: tuple[Operation, ...] = (
               rule="upload_image", target="image", body="data", parse=image_data.parse_upload, success=204),
     Operation("download_image", "GET", "/v2/images/<image_id>/file", "Download an image's data, or a range of it.",
               image_data.download, rule="download_image", target="image"),
-    Operation("show_image_schema", "GET", "/v2/schemas/image", "Show the JSON schema of an image.", schemas.show("image")),
+    Operation("show_image_schema", "GET", "/v2/schemas/image", "Show the JSON schema of an image.",
+              schemas.show("image")),
     Operation("show_images_schema", "GET", "/v2/schemas/images", "Show the JSON schema of a page of images.",
               schemas.show("images")),
 )

@@ -79,7 +79,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _parse_yaml(text: str) -> Any:
-    import yaml  # noqa: PLC0415 - slow to import
+    import yaml
 
     try:
         return yaml.safe_load(text)

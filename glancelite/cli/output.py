@@ -176,13 +176,13 @@ def _print_json(document: Any, view: View) -> None:
 
 
 def _print_yaml(document: Any) -> None:
-    import yaml  # noqa: PLC0415 - slow to import
+    import yaml
 
     _print(yaml.safe_dump(document, default_flow_style=False))
 
 
 def _print_csv(columns: Sequence[str], rows: Sequence[Row], view: View) -> None:
-    import csv  # noqa: PLC0415 - slow to import
+    import csv
 
     quoting = getattr(csv, f"QUOTE_{view.quote.upper()}")
     escape = "\\" if view.quote == "none" else None

@@ -44,8 +44,8 @@ def settings() -> dict[str, Any]:
 
 def open_images() -> "Images":
     """Log in; the connection ends with the command."""
-    from glancelite.client.images import Images  # noqa: PLC0415 - slow to import
-    from glancelite.client.transport import Transport  # noqa: PLC0415 - slow to import
+    from glancelite.client.images import Images
+    from glancelite.client.transport import Transport
 
     ctx = click.get_current_context()
     chosen = settings()
@@ -73,7 +73,7 @@ def _ask_password(chosen: dict[str, Any]) -> None:
 
 
 def _start_log(chosen: Mapping[str, Any]) -> None:
-    import logging  # noqa: PLC0415 - slow to import
+    import logging
 
     verbose = int(chosen.get("verbose", 0))
     level = logging.DEBUG if chosen.get("debug") or verbose > 1 else logging.INFO if verbose else logging.WARNING

@@ -131,8 +131,8 @@ def _default_domain(settings: Settings, *instead: str) -> Any:
 
 def _keystone(plugin: str, settings: Settings, who: dict[str, Any]) -> Login:
     try:
-        from keystoneauth1 import exceptions, session  # noqa: PLC0415 - optional
-        from keystoneauth1.identity import generic  # noqa: PLC0415 - optional
+        from keystoneauth1 import exceptions, session
+        from keystoneauth1.identity import generic
     except ImportError as error:
         raise BadAccess(
             "Logging in at Keystone needs keystoneauth1: install it with pip install 'glancelite[keystone]'."

@@ -172,7 +172,7 @@ def _find_gate(endpoint: str) -> str | None:
     """The HTTP proxy that the environment wants between us and this endpoint."""
     if not any(name.lower().endswith("_proxy") for name in os.environ):
         return None
-    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - slow to import
+    from urllib.request import getproxies, proxy_bypass
 
     parts = urlsplit(endpoint)
     return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)

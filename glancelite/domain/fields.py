@@ -107,9 +107,9 @@ def is_read_only(name: str) -> bool:
 _UUID_OR_NULL = {"type": ["null", "string"], "pattern": UUID_PATTERN}
 KNOWN_PROPERTIES: dict[str, dict[str, Any]] = {
     "kernel_id": _UUID_OR_NULL
-    | {"description": "ID of image stored in Glance that should be used as the kernel when booting an AMI-style image."},
+    | {"description": "ID of an image that should be used as the kernel when booting an AMI-style image."},
     "ramdisk_id": _UUID_OR_NULL
-    | {"description": "ID of image stored in Glance that should be used as the ramdisk when booting an AMI-style image."},
+    | {"description": "ID of an image that should be used as the ramdisk when booting an AMI-style image."},
     "instance_uuid": {
         "type": "string",
         "description": "Metadata which can be used to record which instance this image is associated with. "

@@ -93,11 +93,11 @@ def _parse_path(path: Any, verb: str) -> str:
     if not isinstance(path, str):
         raise BadRequest(reason=f"A path must be a string; this one is {path!r:.80}.")
     if not path.startswith("/"):
-        raise BadRequest(reason=f"Pointer `{path}` does not start with \"/\".")
+        raise BadRequest(reason=f'Pointer `{path}` does not start with "/".')
     if path == "/" or "//" in path or path.endswith("/"):
         raise BadRequest(reason=f"Pointer `{path}` contains an empty part.")
     if _BAD_ESCAPE.search(path):
-        raise BadRequest(reason=f"Pointer `{path}` contains \"~\" that is not part of \"~0\" or \"~1\".")
+        raise BadRequest(reason=f'Pointer `{path}` contains "~" that is not part of "~0" or "~1".')
     check_all_text("A path", path)
     parts = [part.replace("~1", "/").replace("~0", "~") for part in path[1:].split("/")]
     _check_depth(parts, path, verb)

@@ -18,7 +18,18 @@ Pairs = Sequence[tuple[str, str]]
 _SECOND = 1_000_000
 _INTEGER_LIMIT = (1 << 63) - 1
 _MEMBER_STATUSES = ("accepted", "pending", "rejected", "all")
-_CONTROL = ("limit", "marker", "sort", "sort_key", "sort_dir", "visibility", "member_status", "os_hidden", "tag", "deleted")
+_CONTROL = (
+    "limit",
+    "marker",
+    "sort",
+    "sort_key",
+    "sort_dir",
+    "visibility",
+    "member_status",
+    "os_hidden",
+    "tag",
+    "deleted",
+)
 _OPERATOR = re.compile(r"^(\w+):(.*)$", re.DOTALL)
 _TIME_OPERATOR = re.compile(r"^(gte|gt|lte|lt|eq|neq):(.*)$", re.DOTALL)
 _RANGE = re.compile(r"^(.+)_(min|max)$")
@@ -27,7 +38,10 @@ _MAX_PARAMETERS = 1000
 
 @dataclass(frozen=True)
 class Condition:
-    """A test of one column: `op` is in, at_least, below, within or outside (of a half-open range); values in column units."""
+    """A test of one column: `op` is in, at_least, below, within or outside (a half-open range).
+
+    Values are in the column's units.
+    """
 
     name: str
     op: str
@@ -86,7 +100,9 @@ def parse_query(pairs: Pairs, default_limit: int, max_limit: int) -> ImageQuery:
 def _parse_choice(single: dict[str, str], name: str, choices: Iterable[str]) -> str | None:
     value = single.get(name)
     if value is not None and value not in choices:
-        raise InvalidParameter(name=name, reason=f"it must be one of {', '.join(filter(None, choices))}, not '{value}'.")
+        raise InvalidParameter(
+            name=name, reason=f"it must be one of {', '.join(filter(None, choices))}, not '{value}'."
+        )
     return value
 
 
@@ -157,7 +173,8 @@ def _parse_operator(name: str, value: str) -> tuple[str, ...]:
     if operator == "in":
         return tuple(_split_quoted(name, operand))
     raise InvalidParameter(
-        name=name, reason=f"operator '{operator}' is not known here (eq and in are); write a value with a colon as eq:VALUE."
+        name=name,
+        reason=f"operator '{operator}' is not known here (eq and in are); write a value with a colon as eq:VALUE.",
     )
 
 
@@ -189,7 +206,9 @@ def _parse_time(name: str, value: str) -> Condition:
         moment = datetime.fromisoformat(text)
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise InvalidParameter(name=name, reason=f"'{value}' is not an ISO 8601 time with one of its operators.") from error
+        raise InvalidParameter(
+            name=name, reason=f"'{value}' is not an ISO 8601 time with one of its operators."
+        ) from error
     delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
     stamp = (delta.days * 86400 + delta.seconds) * _SECOND + delta.microseconds
     below = stamp // _SECOND * _SECOND

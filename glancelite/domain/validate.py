@@ -74,7 +74,7 @@ def _sentence(error: Any) -> str:
     if len(shown) > _SHOWN:
         shown = shown[:_SHOWN] + "…"
     rule, wanted = error.rule, error.rule_definition
-    words = {
+    words: dict[str, Callable[[], str]] = {
         "type": lambda: f"must be of type {wanted if isinstance(wanted, str) else ' or '.join(wanted)}",
         "enum": lambda: "must be one of " + ", ".join("null" if w is None else str(w) for w in wanted),
         "maxLength": lambda: f"must be at most {wanted} characters long",

@@ -105,7 +105,9 @@ class BlobQueries(ImageQueries):
         with self._transaction():
             self._give_up(WorkRow.id == key)
             self._change(
-                BlobRow.update(state="dropping", drop_at=self._now).where(BlobRow.key == key, BlobRow.state == "writing")
+                BlobRow.update(state="dropping", drop_at=self._now).where(
+                    BlobRow.key == key, BlobRow.state == "writing"
+                )
             )
             return self._blob_state(key) or "gone"
 
@@ -164,7 +166,9 @@ class BlobQueries(ImageQueries):
         project = BlobRow.select(BlobRow.project).where(BlobRow.key == key)
         (owner,) = self._row(project) or (None,)
         whose = BlobRow.project == owner if owner is not None else BlobRow.project.is_null()
-        counted = BlobRow.select(peewee.fn.COALESCE(peewee.fn.SUM(BlobRow.size), 0)).where(whose, BlobRow.state.in_(_COUNTED))
+        counted = BlobRow.select(peewee.fn.COALESCE(peewee.fn.SUM(BlobRow.size), 0)).where(
+            whose, BlobRow.state.in_(_COUNTED)
+        )
         (used,) = self._row(counted) or (0,)
         if used > quota:
             raise QuotaExceeded(what="bytes of image data", attempted=int(used), maximum=quota)

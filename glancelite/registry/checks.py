@@ -18,7 +18,13 @@ class CheckQueries(BlobQueries, ProcessQueries):
 
     def check_invariants(self) -> tuple[Finding, ...]:
         with self._transaction():
-            return (*self._check_busy(), *self._check_data(), *self._check_deleted(), *self._check_blobs(), *self._check_marks())
+            return (
+                *self._check_busy(),
+                *self._check_data(),
+                *self._check_deleted(),
+                *self._check_blobs(),
+                *self._check_marks(),
+            )
 
     def _check_busy(self) -> list[Finding]:
         query = ImageRow.select(ImageRow.id, ImageRow.status).where(
@@ -52,7 +58,9 @@ class CheckQueries(BlobQueries, ProcessQueries):
         named = LocationRow.select(LocationRow.blob).where(LocationRow.blob.is_null(False))
         unnamed = BlobRow.select(BlobRow.key).where(BlobRow.state == "live", BlobRow.key.not_in(named))
         live = BlobRow.select(BlobRow.key).where(BlobRow.state == "live")
-        hollow = LocationRow.select(LocationRow.image_id).where(LocationRow.blob.is_null(False), LocationRow.blob.not_in(live))
+        hollow = LocationRow.select(LocationRow.image_id).where(
+            LocationRow.blob.is_null(False), LocationRow.blob.not_in(live)
+        )
         differs = (
             ImageRow.select(ImageRow.id, BlobRow.key)
             .join(LocationRow, on=(LocationRow.image_id == ImageRow.id))
@@ -65,7 +73,10 @@ class CheckQueries(BlobQueries, ProcessQueries):
         )
         return [
             *(Finding(f"blob {key}", "it is live but no location names it") for (key,) in self._rows(unnamed)),
-            *(Finding(f"blob {key}", "it is being written by no living process") for (key,) in self._rows(self._orphan_writers())),
+            *(
+                Finding(f"blob {key}", "it is being written by no living process")
+                for (key,) in self._rows(self._orphan_writers())
+            ),
             *(Finding(f"image {image}", "a location of it names no live blob") for (image,) in self._rows(hollow)),
             *(
                 Finding(f"image {image}", f"its size or hashes are not those of its blob {key}")
@@ -82,5 +93,7 @@ class CheckQueries(BlobQueries, ProcessQueries):
         for image, properties, tags in self._rows(ImageRow.select(*columns).where(ImageRow.status.not_in(DELETED))):
             if marks.pop(image, set()) != marks_of(json.loads(properties), json.loads(tags)):
                 findings.append(Finding(f"image {image}", "its search marks are not those of its properties and tags"))
-        pending = {image for (image,) in self._rows(ImageRow.select(ImageRow.id).where(ImageRow.status == "pending_delete"))}
+        pending = {
+            image for (image,) in self._rows(ImageRow.select(ImageRow.id).where(ImageRow.status == "pending_delete"))
+        }
         return findings + [Finding(f"image {i}", "it is gone but has search marks") for i in marks if i not in pending]

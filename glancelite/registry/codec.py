@@ -11,7 +11,7 @@ import types
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Protocol, Union, get_args, get_origin, get_type_hints
 
 from ..domain.ports import Registry
 from ..errors import ERRORS, GlanceliteError, RegistryUnavailable
@@ -21,6 +21,12 @@ DATE_HEADER = "X-Glancelite-Date"
 SIGNATURE_HEADER = "X-Glancelite-Signature"
 MAX_SKEW = 300
 """Seconds by which the clocks of two nodes may differ."""
+
+
+class SupportsGet(Protocol):
+    """Headers, whichever library's."""
+
+    def get(self, key: str, default: str, /) -> str: ...
 
 
 @cache
@@ -94,7 +100,7 @@ def sign(key: bytes, operation: str, body: bytes) -> dict[str, str]:
     return {DATE_HEADER: date, SIGNATURE_HEADER: _digest(key, operation, date, body)}
 
 
-def is_signed(key: bytes, operation: str, body: bytes, headers: Mapping[str, str]) -> bool:
+def is_signed(key: bytes, operation: str, body: bytes, headers: SupportsGet) -> bool:
     """Does a request carry a valid signature of a date that is not long ago?"""
     date, signature = headers.get(DATE_HEADER, ""), headers.get(SIGNATURE_HEADER, "")
     try:

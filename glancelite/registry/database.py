@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import peewee
 from playhouse import db_url
@@ -34,12 +34,18 @@ def open_database(url: str, max_connections: int) -> peewee.Database:
     scheme, colon, rest = url.partition("://")
     scheme = {"postgres": "postgresql", "mysql+pymysql": "mysql", "mariadb": "mysql"}.get(scheme, scheme)
     if not colon or scheme not in ("postgresql", "mysql"):
-        raise ConfigError(reason=f"[database] connection is none of sqlite:///PATH, postgresql://… or mysql://…: {scheme}…")
+        raise ConfigError(
+            reason=f"[database] connection is none of sqlite:///PATH, postgresql://… or mysql://…: {scheme}…"
+        )
     try:
-        return db_url.connect(f"{scheme}+pool://{rest}", max_connections=max_connections, timeout=_WAIT, stale_timeout=300)
+        return db_url.connect(
+            f"{scheme}+pool://{rest}", max_connections=max_connections, timeout=_WAIT, stale_timeout=300
+        )
     except (peewee.ImproperlyConfigured, ImportError) as error:
         extra = "postgres" if scheme == "postgresql" else "mysql"
-        raise ConfigError(reason=f"For this database, install its driver: pip install 'glancelite[{extra}]'.") from error
+        raise ConfigError(
+            reason=f"For this database, install its driver: pip install 'glancelite[{extra}]'."
+        ) from error
 
 
 def sqlite_url(file: Path) -> str:
@@ -48,8 +54,6 @@ def sqlite_url(file: Path) -> str:
 
 
 def _open_sqlite(path: str, max_connections: int) -> peewee.Database:
-    from urllib.parse import unquote
-
     file = Path(unquote(path))
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -89,11 +89,13 @@ class ImageQueries(Connected):
         """Images whose delayed deletion is due are deleted for good."""
         due = ImageRow.select(ImageRow.id).where(ImageRow.status == "pending_delete", ImageRow.purge_at <= self._now)
         for (image_id,) in self._rows(due):
-            self._change(ImageRow.update(status="deleted", revision=ImageRow.revision + 1).where(ImageRow.id == image_id))
+            self._change(
+                ImageRow.update(status="deleted", revision=ImageRow.revision + 1).where(ImageRow.id == image_id)
+            )
             self._let_go(image_id)
 
     def _let_go(self, image_id: str) -> None:
-        """A deleted image's locations, marks and work go; its live bytes drop; writing ones are their owner's to drop."""
+        """A deleted image's locations, marks and work go; live bytes drop, writing ones are their owner's to drop."""
         self._change(LocationRow.delete().where(LocationRow.image_id == image_id))
         self._change(WorkRow.delete().where(WorkRow.image_id == image_id))
         self._change(MarkRow.delete().where(MarkRow.image_id == image_id))
@@ -227,5 +229,3 @@ def _scope(context: Context, visibility: str | None) -> peewee.Expression:
     if visibility == "all":
         return own | column.in_(("public", "community"))
     return own | (column == "public")
-
-

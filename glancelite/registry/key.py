@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from ..config import Config
@@ -36,9 +37,7 @@ def _make(path: Path) -> None:
             file.write(secrets.token_hex(32))
             file.flush()
             os.fsync(file.fileno())
-        try:
+        with suppress(FileExistsError):
             os.link(new, path)
-        except FileExistsError:
-            pass
     finally:
         new.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""RemoteRegistry: the registry in a daemon of its own. Made from the port's signatures; one signed POST an operation."""
+"""RemoteRegistry: the registry in a daemon of its own. Made from the port's signatures; a signed POST each."""
 
 import inspect
 import json

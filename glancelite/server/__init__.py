@@ -49,7 +49,7 @@ class Served(Protocol):
 def serve(
     load: Callable[[], Served], settings: ServerSettings, *, when_ready: Callable[[], None] | None = None
 ) -> None:
-    """Serve until SIGTERM, SIGINT or SIGHUP and the drain that follows; `load` runs once, before the workers are forked.
+    """Serve until SIGTERM, SIGINT or SIGHUP and the drain that follows; `load` runs once, before the fork.
 
     `when_ready` is called as soon as connections are taken.
     """

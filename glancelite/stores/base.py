@@ -42,7 +42,9 @@ class MarkedStore(Store):
             if self._known is None:
                 self._known, marker = self._agree(marker)
         except OSError as error:
-            raise StoreUnavailable(store=self.id, reason=f"its place cannot be used: {error.strerror or error}.") from error
+            raise StoreUnavailable(
+                store=self.id, reason=f"its place cannot be used: {error.strerror or error}."
+            ) from error
         if marker != self._known:
             what = "carries no marker" if marker is None else "carries another store's marker"
             raise StoreUnavailable(store=self.id, reason=f"its place {what}; is the right disk mounted?")

@@ -13,6 +13,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from ..domain.ports import Body, StoredFile, StoreStatus
@@ -48,10 +49,8 @@ class FileStore(MarkedStore):
                 file.write(str(uuid.uuid4()))
                 file.flush()
                 os.fsync(file.fileno())
-            try:
+            with suppress(FileExistsError):
                 os.link(new, self.directory / MARKER)  # unlike a rename, a link never replaces a rival's marker
-            except FileExistsError:
-                pass
         finally:
             new.unlink(missing_ok=True)
         self._sync_directory()

@@ -1,7 +1,7 @@
 """The memory store: bytes in this process, gone with it. For tests and for labs that want no disk; one worker only.
 
-    [glance_store]
-    default_store = memory
+[glance_store]
+default_store = memory
 """
 
 import io

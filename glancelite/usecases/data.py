@@ -74,9 +74,7 @@ def _limits(services: Services, declared: int | None, room: int | None) -> Limit
     )
 
 
-def _commit(
-    services: Services, context: Context, intent: Intent, content: Content, url: str, store: Store
-) -> Image:
+def _commit(services: Services, context: Context, intent: Intent, content: Content, url: str, store: Store) -> Image:
     """Commit, asking again while the outcome is not known: bytes are never dropped on a guess."""
     deadline = time.monotonic() + services.config["registry.commit_patience"]
     pause = _PAUSE
@@ -144,4 +142,3 @@ def _open(services: Services, image: Image, location: Location, offset: int) -> 
         body.close()
         raise DataNotFound(image_id=image.id)
     return body
-

@@ -101,12 +101,14 @@ def require(services: Services, context: Context, rule: str, image: Image) -> No
 
 
 def _refusal(context: Context, rule: str) -> Forbidden:
-    return Forbidden(reason="Read-only access: this needs credentials.") if context.is_anonymous else ActionForbidden(rule=rule)
+    return (
+        Forbidden(reason="Read-only access: this needs credentials.")
+        if context.is_anonymous
+        else ActionForbidden(rule=rule)
+    )
 
 
-def _on_top(
-    services: Services, context: Context, image: Image, rule: str, attempt: Callable[[Image], T]
-) -> T:
+def _on_top(services: Services, context: Context, image: Image, rule: str, attempt: Callable[[Image], T]) -> T:
     """Try a change; where a rival was faster, look at the image again, ask again who may, and try on top of it."""
     for _ in range(_TRIES):
         try:

@@ -23,6 +23,8 @@ class Stores(Protocol):
 
     def get(self, store_id: str) -> Store | None: ...
 
+    def attach(self, registry: Registry) -> None: ...
+
 
 @dataclass
 class Debts:

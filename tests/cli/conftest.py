@@ -4,7 +4,6 @@
 import json
 import os
 import subprocess
-import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -14,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-COMMAND = (sys.executable, "-m", "glancelite.cli")
+from harness import command, make_service, running
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,13 @@ class Done:
 Run = Callable[..., Done]
 
 
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service as a newcomer starts it: together, and everybody may do everything."""
+    with running(make_service(tmp_path_factory.mktemp("cli") / "data", auth="none")) as service:
+        yield service.url
+
+
 @pytest.fixture
 def environ(tmp_path: Path, endpoint: str) -> dict[str, str]:
     """A bare environment that points to the live service."""
@@ -53,7 +58,7 @@ def glancelite(environ: dict[str, str], tmp_path: Path) -> Run:
     def run(*args: str | Path, stdin: Any = None, cwd: Path = tmp_path, **env: str | None) -> Done:
         merged = {name: value for name, value in {**environ, **env}.items() if value is not None}
         given = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin or subprocess.DEVNULL}
-        argv = [*COMMAND, *map(str, args)]
+        argv = command(*map(str, args))
         done = subprocess.run(argv, env=merged, cwd=cwd, capture_output=True, timeout=60, check=False, **given)
         return Done(done.returncode, done.stdout, done.stderr.decode())
 

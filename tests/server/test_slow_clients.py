@@ -7,7 +7,8 @@ from contextlib import ExitStack
 def besiege(target, ends, heads, bodies, readers):
     """Open connections that send or read the half of it and then do nothing."""
     half_head = target.fill(b"GET {small} HTTP/1.1\r\nHost: x\r\nX-A:")
-    half_body = target.fill(b"{method} {body} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+    json = b"Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
+    half_body = target.fill(b"{method} {body} HTTP/1.1\r\nHost: x\r\n" + json)
     never_read = b"GET " + target.big_path.encode() + b" HTTP/1.1\r\nHost: x\r\n\r\n"
     for request, count in ((half_head, heads), (half_body, bodies), (never_read, readers)):
         for _ in range(count):

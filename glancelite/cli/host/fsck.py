@@ -29,8 +29,9 @@ def command(with_hash: bool, config_file: Path | None, data_dir: Path | None) ->
         raise ConfigError(reason="The database's schema is not this version's: run `glancelite db upgrade`.")
     services.stores.attach(services.registry)
     count = 0
-    for count, finding in enumerate(find_faults(services, with_hash=with_hash), 1):
+    for finding in find_faults(services, with_hash=with_hash):
         click.echo(f"{finding.subject}: {finding.sentence}")
+        count += 1
     services.registry.close()
     click.echo("clean" if not count else f"{count} finding(s)")
     return FOUND_SOMETHING if count else 0

@@ -90,8 +90,8 @@ def _require_loopback(host: str, flavor: str) -> None:
         is_loopback = False
     if not is_loopback:
         raise ConfigError(
-            reason=f"With --auth {flavor} everybody who reaches {host} would be believed. Choose --auth file or keystone, "
-            "listen on 127.0.0.1, or say --trust-network."
+            reason=f"With --auth {flavor} everybody who reaches {host} would be believed. Choose --auth file or "
+            "keystone, listen on 127.0.0.1, or say --trust-network."
         )
 
 

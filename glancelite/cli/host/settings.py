@@ -38,8 +38,6 @@ def load_config(
     return configuration.load(config_file or find_file(os.environ), os.environ, given)
 
 
-
-
 def require_database(config: Config) -> None:
     """Refuse to look into a database that nobody has made: a look must not make one."""
     if config["registry.location"] != "local" or config["database.connection"]:
