@@ -27,6 +27,13 @@ _CLOCKS = {
 }
 
 
+_DIALECT_SETTINGS: dict[str, dict[str, Any]] = {
+    "postgresql": {"field_types": {"LONGTEXT": "TEXT"}},
+    # Every change compares what it finds with what it expects, and must find what others have committed.
+    "mysql": {"charset": "utf8mb4", "init_command": "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"},
+}
+
+
 def open_database(url: str, max_connections: int) -> peewee.Database:
     """A database from its URL, not yet connected; ConfigError when the URL or its driver is none we can use."""
     if url.startswith("sqlite:///"):
@@ -39,7 +46,11 @@ def open_database(url: str, max_connections: int) -> peewee.Database:
         )
     try:
         return db_url.connect(
-            f"{scheme}+pool://{rest}", max_connections=max_connections, timeout=_WAIT, stale_timeout=300
+            f"{scheme}+pool://{rest}",
+            max_connections=max_connections,
+            timeout=_WAIT,
+            stale_timeout=300,
+            **_DIALECT_SETTINGS[scheme],
         )
     except (peewee.ImproperlyConfigured, ImportError) as error:
         extra = "postgres" if scheme == "postgresql" else "mysql"
@@ -61,7 +72,13 @@ def _open_sqlite(path: str, max_connections: int) -> peewee.Database:
         raise ConfigError(reason=f"The database's directory {file.parent} cannot be made: {error.strerror}.") from error
     return PooledSqliteDatabase(
         str(file),
-        pragmas={"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "temp_store": "memory"},
+        pragmas={
+            "journal_mode": "wal",
+            "synchronous": "full",
+            "foreign_keys": 1,
+            "temp_store": "memory",
+            "busy_timeout": _WAIT * 1000,
+        },
         timeout=_WAIT,
         max_connections=max_connections,
         check_same_thread=False,
@@ -124,6 +141,11 @@ class Connected:
         """Run an insert, update or delete; how many rows it touched."""
         count: int = self._db.execute(query).rowcount
         return count
+
+    def _read_clock(self) -> int:
+        """Now: for two columns that must be the same."""
+        (now,) = self._row(peewee.Select(columns=[self._now])) or (0,)
+        return int(now)
 
     def _after(self, seconds: float) -> peewee.SQL:
         """A moment from now, by the database's clock."""

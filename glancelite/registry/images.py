@@ -25,11 +25,12 @@ class ImageQueries(Connected):
     """The part of the registry that knows images."""
 
     def create_image(self, context: Context, image: Image) -> Image:
-        columns = to_columns(asdict(image)) | {"revision": 0, "created_at": self._now, "updated_at": self._now}
+        columns = to_columns(asdict(image)) | {"revision": 0}
         marks = marks_of(image.properties, image.tags)
         try:
             with self._transaction():
-                self._change(ImageRow.insert(columns))
+                now = self._read_clock()
+                self._change(ImageRow.insert(columns | {"created_at": now, "updated_at": now}))
                 self._insert_marks(image.id, marks)
                 return self._read_image(image.id)
         except peewee.IntegrityError as error:

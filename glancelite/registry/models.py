@@ -11,6 +11,12 @@ import peewee
 from ..domain.fields import COLUMNS, TIMES, Field
 
 
+class LongTextField(peewee.TextField):  # type: ignore[misc]
+    """Text of any length: what MariaDB calls TEXT ends at 64 KiB."""
+
+    field_type = "LONGTEXT"
+
+
 class _Table(peewee.Model):  # type: ignore[misc]
     class Meta:
         legacy_table_names = False
@@ -38,8 +44,8 @@ def _image_attributes() -> dict[str, Any]:
         "Meta": meta,
         "__doc__": "An image, also a deleted one: its id stays taken for ever.",
         **{field.name: _column(field) for field in COLUMNS},
-        "properties": peewee.TextField(),
-        "tags": peewee.TextField(),
+        "properties": LongTextField(),
+        "tags": LongTextField(),
         "revision": peewee.IntegerField(),
         "deleted_at": peewee.BigIntegerField(null=True),
         "purge_at": peewee.BigIntegerField(null=True),

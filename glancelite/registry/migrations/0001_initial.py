@@ -5,7 +5,14 @@ from typing import Any
 import peewee as p
 
 
+class LongTextField(p.TextField):  # type: ignore[misc]
+    field_type = "LONGTEXT"
+
+
 def up(migrator: Any, db: Any) -> None:
+    # MariaDB compares text by language unless it is told otherwise; names and keys are bytes to us.
+    settings = ["CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"] if isinstance(db, p.MySQLDatabase) else None
+
     class Images(db.Model):  # type: ignore[misc]
         id = p.CharField(max_length=36, primary_key=True)
         name = p.CharField(max_length=255, null=True)
@@ -25,14 +32,15 @@ def up(migrator: Any, db: Any) -> None:
         updated_at = p.BigIntegerField()
         min_ram = p.IntegerField()
         min_disk = p.IntegerField()
-        properties = p.TextField()
-        tags = p.TextField()
+        properties = LongTextField()
+        tags = LongTextField()
         revision = p.IntegerField()
         deleted_at = p.BigIntegerField(null=True)
         purge_at = p.BigIntegerField(null=True)
 
         class Meta:
             legacy_table_names = False
+            table_settings = settings
             table_name = "images"
             indexes = ((("created_at", "id"), False), (("owner", "created_at", "id"), False))
 
@@ -42,6 +50,7 @@ def up(migrator: Any, db: Any) -> None:
 
         class Meta:
             legacy_table_names = False
+            table_settings = settings
             table_name = "image_marks"
             primary_key = p.CompositeKey("mark", "image_id")
 
@@ -61,6 +70,7 @@ def up(migrator: Any, db: Any) -> None:
 
         class Meta:
             legacy_table_names = False
+            table_settings = settings
             table_name = "blobs"
             indexes = ((("store", "state", "drop_at"), False),)
 
@@ -74,6 +84,7 @@ def up(migrator: Any, db: Any) -> None:
 
         class Meta:
             legacy_table_names = False
+            table_settings = settings
             table_name = "locations"
 
     class Processes(db.Model):  # type: ignore[misc]
@@ -82,6 +93,7 @@ def up(migrator: Any, db: Any) -> None:
 
         class Meta:
             legacy_table_names = False
+            table_settings = settings
             table_name = "processes"
 
     class Work(db.Model):  # type: ignore[misc]
@@ -94,6 +106,7 @@ def up(migrator: Any, db: Any) -> None:
 
         class Meta:
             legacy_table_names = False
+            table_settings = settings
             table_name = "work"
 
     class Stores(db.Model):  # type: ignore[misc]
@@ -104,6 +117,7 @@ def up(migrator: Any, db: Any) -> None:
 
         class Meta:
             legacy_table_names = False
+            table_settings = settings
             table_name = "stores"
 
     db.create_tables([Images, ImageMarks, Blobs, Locations, Processes, Work, Stores])
