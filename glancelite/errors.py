@@ -193,7 +193,7 @@ class Gone(GlanceliteError):
 
 class LengthRequired(GlanceliteError):
     code, status = "length-required", 411
-    message = "This server cannot take a chunked body; send a Content-Length."
+    message = "The length of the body must be told: send a Content-Length (0 for none)."
 
 
 # 413, 415, 416 --------------------------------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ class UploadSource:
         self._stream = body_stream(request)
         self._left = content_length(request) if not is_chunked(request) else None
         if self._left is None and not is_chunked(request):
-            self._left = 0
+            raise LengthRequired()  # else a client that forgot the length would make an active, empty image
         self._image_id = image_id
         self._received = 0
 
@@ -206,16 +206,24 @@ def empty_response(status: int = 204) -> Response:
 def bytes_response(request: Request, body: Body, status: int, length: int, headers: Mapping[str, str]) -> Response:
     """A response of exactly `length` bytes from a body; the server sends a file by itself where it can."""
     response = Response(
-        _as_file(request, body) or Pieces(body, length), status, dict(headers), content_type="application/octet-stream"
+        _as_file(request, body, status) or Pieces(body, length),
+        status,
+        dict(headers),
+        content_type="application/octet-stream",
     )
     response.direct_passthrough = True
     response.headers["Content-Length"] = str(length)
     return response
 
 
-def _as_file(request: Request, body: Body) -> Any:
+def _as_file(request: Request, body: Body, status: int) -> Any:
+    """The body for the server to send by itself. A server whose wrapper is no class (uwsgi, mod_wsgi) may not keep to
+    the position and length of a part: there only whole files are handed over.
+    """
     wrap = request.environ.get("wsgi.file_wrapper")
-    return wrap(body, BLOCK) if wrap is not None and hasattr(body, "fileno") else None
+    if wrap is None or not hasattr(body, "fileno") or (status == 206 and not isinstance(wrap, type)):
+        return None
+    return wrap(body, BLOCK)
 
 
 class Pieces:

@@ -98,7 +98,7 @@ def test_a_file_must_be_as_long_as_size_says_before_anything_is_made(glancelite,
     done = glancelite("image", "create", name, "--file", disk, "--size", "5")
 
     assert done.code == 2
-    assert "3" in done.err
+    assert f"{disk} has 3000000 bytes, but --size says 5." in done.err
     assert glancelite("image", "list", "--name", name, "-f", "value").out == ""
 
 

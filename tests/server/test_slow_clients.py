@@ -131,10 +131,11 @@ def test_the_time_that_the_app_takes_is_not_held_against_the_client(start):
 
 def test_a_client_that_never_reads_is_given_up(start):
     target = start(send_timeout=0.3)
-    for path in (b"/big", b"/file"):
-        with target.connect(receive_buffer=4096) as sock:
-            sock.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n")
-            time.sleep(1.5)
+    with target.connect(receive_buffer=4096) as streamed, target.connect(receive_buffer=4096) as sent:
+        streamed.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
+        sent.sendall(b"GET /file HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(1.2)
+        for sock in (streamed, sent):
             answers = target.listen_to(sock)
             assert answers.closed
             assert len(answers.body) < 64 << 20
