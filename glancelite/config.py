@@ -53,6 +53,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("DEFAULT", "hashing_algorithm", "str", "sha512", "Algorithm of os_hash_value: any that hashlib always has."),
     Option("DEFAULT", "image_size_cap", "int", 1 << 40, "Largest image, in bytes.", minimum=1),
     Option("DEFAULT", "image_property_quota", "int", 128, "Most properties of one image; negative: no limit."),
+    Option("DEFAULT", "image_member_quota", "int", 128, "Most members of one image; negative: no limit."),
     Option("DEFAULT", "image_tag_quota", "int", 128, "Most tags of one image; negative: no limit."),
     Option("DEFAULT", "limit_param_default", "int", 25, "Images on a page when the request names no limit.", minimum=1),
     Option("DEFAULT", "api_limit_max", "int", 1000, "Most images on a page, whatever the request asks for.", minimum=1),

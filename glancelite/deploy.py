@@ -123,7 +123,12 @@ def build_services(config: Config) -> Services:
         registry=_open_registry(config),
         stores=open_stores(config),
         policy=policy.Policy(),
-        schemas={"image": image, "images": schemas.images_schema(image)},
+        schemas={
+            "image": image,
+            "images": schemas.images_schema(image),
+            "member": schemas.member_schema(),
+            "members": schemas.members_schema(),
+        },
         validator=Validator("image", schemas.body_schema(image)),
     )
 

@@ -119,6 +119,16 @@ class ForeignOwner(Forbidden):
     message = "You are not permitted to give an image to owner '{owner}'; only an administrator is."
 
 
+class NotShared(Forbidden):
+    code, message = "not-shared", "Image {image_id} is {visibility}; only shared images have members."
+
+
+class WrongStatus(Forbidden):
+    """Glance quirk: an action in a status that does not allow it is 403, not 409."""
+
+    code, message = "wrong-status", "Not allowed to {action} image {image_id} in status '{status}'."
+
+
 class ImageProtected(Forbidden):
     code, message = "image-protected", "Image {image_id} is protected and cannot be deleted."
 
@@ -137,6 +147,14 @@ class NotFound(GlanceliteError):
 
 class ImageNotFound(NotFound):
     code, message = "image-not-found", "No image found with ID {image_id}"
+
+
+class MemberNotFound(NotFound):
+    code, message = "member-not-found", "{member_id} is not a member of image {image_id}."
+
+
+class TagNotFound(NotFound):
+    code, message = "tag-not-found", "Image {image_id} has no tag '{tag}'."
 
 
 class DataNotFound(NotFound):
@@ -168,6 +186,10 @@ class Conflict(GlanceliteError):
 
 class ImageExists(Conflict):
     code, message = "image-exists", "Image ID {image_id} already exists!"
+
+
+class MemberExists(Conflict):
+    code, message = "member-exists", "{member_id} already is a member of image {image_id}."
 
 
 class StatusConflict(Conflict):

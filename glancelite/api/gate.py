@@ -8,7 +8,7 @@ from flask import Request, Response, request
 
 from ..domain.context import ENVIRON_KEY, Context
 from ..domain.image import Image
-from ..errors import ActionForbidden, ImageNotFound, Unauthorized
+from ..errors import ActionForbidden, BadRequest, ImageNotFound, Unauthorized
 from ..usecases.images import require
 from ..usecases.services import Services
 from .http import refuse_body
@@ -40,6 +40,7 @@ def admit(services: Services, operation: "Operation") -> Callable[..., Response]
     """The Flask view of an operation."""
 
     def view(**path: str) -> Response:
+        _check_path()
         call = Call(services, _context(), request, path)
         if operation.body == "none":
             refuse_body(request)
@@ -54,6 +55,16 @@ def admit(services: Services, operation: "Operation") -> Callable[..., Response]
         return operation.view(call)
 
     return view
+
+
+def _check_path() -> None:
+    """The router replaces bytes that are not UTF-8; here they are refused before they name something else."""
+    path = request.environ.get("PATH_INFO", "")
+    try:
+        if not path.isascii():
+            path.encode("latin-1").decode()
+    except UnicodeError as error:
+        raise BadRequest(reason="The path is not UTF-8.") from error
 
 
 def _context() -> Context:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from flask import Response
 
 from .gate import Call
-from .v2 import image_data, images, schemas
+from .v2 import image_data, images, members, schemas
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,34 @@ OPERATIONS: tuple[Operation, ...] = (
               rule="upload_image", target="image", body="data", parse=image_data.parse_upload, success=204),
     Operation("download_image", "GET", "/v2/images/<image_id>/file", "Download an image's data, or a range of it.",
               image_data.download, rule="download_image", target="image"),
+    Operation("add_tag", "PUT", "/v2/images/<image_id>/tags/<tag>", "Add a tag to an image.", images.add_tag,
+              rule="modify_image", target="image", success=204),
+    Operation("remove_tag", "DELETE", "/v2/images/<image_id>/tags/<tag>", "Remove a tag from an image.",
+              images.remove_tag, rule="modify_image", target="image", success=204),
+    Operation("deactivate_image", "POST", "/v2/images/<image_id>/actions/deactivate",
+              "Block an image's data for all but administrators.", images.deactivate, rule="deactivate", target="image",
+              success=204),
+    Operation("reactivate_image", "POST", "/v2/images/<image_id>/actions/reactivate",
+              "Open a deactivated image's data again.", images.reactivate, rule="reactivate", target="image",
+              success=204),
+    Operation("add_member", "POST", "/v2/images/<image_id>/members", "Share an image with a project.", members.create,
+              rule="add_member", target="image", body="json", parse=members.parse_create),
+    Operation("list_members", "GET", "/v2/images/<image_id>/members", "List the projects an image is shared with.",
+              members.list_all, rule="get_members", target="image"),
+    Operation("show_member", "GET", "/v2/images/<image_id>/members/<member_id>", "Show one member of an image.",
+              members.show, target="image"),
+    Operation("update_member", "PUT", "/v2/images/<image_id>/members/<member_id>", "Accept or reject a shared image.",
+              members.update, target="image", body="json", parse=members.parse_update),
+    Operation("remove_member", "DELETE", "/v2/images/<image_id>/members/<member_id>",
+              "Stop sharing an image with a project.", members.delete, rule="delete_member", target="image",
+              success=204),
     Operation("show_image_schema", "GET", "/v2/schemas/image", "Show the JSON schema of an image.",
               schemas.show("image")),
     Operation("show_images_schema", "GET", "/v2/schemas/images", "Show the JSON schema of a page of images.",
               schemas.show("images")),
+    Operation("show_member_schema", "GET", "/v2/schemas/member", "Show the JSON schema of a member.",
+              schemas.show("member")),
+    Operation("show_members_schema", "GET", "/v2/schemas/members", "Show the JSON schema of a list of members.",
+              schemas.show("members")),
 )
 # fmt: on

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol
 
 from ..config import Option
 from .context import Context
-from .image import Image
+from .image import Image, Member
 from .query import ImageQuery
 
 # Registry -------------------------------------------------------------------------------------------------------------
@@ -116,6 +116,27 @@ class Registry(ABC):
 
         With a delay the status is pending_delete. Raises like update_image.
         """
+
+    # members
+
+    @abstractmethod
+    def list_members(self, context: Context, image_id: str) -> tuple[Member, ...]:
+        """All members of an image, the oldest first."""
+
+    @abstractmethod
+    def add_member(self, context: Context, image_id: str, member_id: str, quota: int) -> Member:
+        """Enter a member, pending, if the image stands and is shared; a negative `quota` is no limit.
+
+        Raises NotShared, MemberExists, QuotaExceeded, ImageNotFound.
+        """
+
+    @abstractmethod
+    def update_member(self, context: Context, image_id: str, member_id: str, status: str) -> Member:
+        """Set a member's status; MemberNotFound."""
+
+    @abstractmethod
+    def remove_member(self, context: Context, image_id: str, member_id: str) -> None:
+        """Remove a member; MemberNotFound."""
 
     # blobs
 

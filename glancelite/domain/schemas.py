@@ -66,6 +66,34 @@ def images_schema(image: Schema) -> Schema:
     }
 
 
+def member_schema() -> Schema:
+    """The schema of `/v2/schemas/member`."""
+    return {
+        "name": "member",
+        "properties": {
+            "member_id": {"type": "string", "description": "An identifier for the image member (tenantId)"},
+            "image_id": {"type": "string", "description": "An identifier for the image", "pattern": UUID_PATTERN},
+            "created_at": {"type": "string", "description": "Date and time of image member creation"},
+            "updated_at": {"type": "string", "description": "Date and time of last modification of image member"},
+            "status": {
+                "type": "string",
+                "description": "The status of this image member",
+                "enum": ["pending", "accepted", "rejected"],
+            },
+            "schema": {"type": "string", "readOnly": True},
+        },
+    }
+
+
+def members_schema() -> Schema:
+    """The schema of `/v2/schemas/members`."""
+    return {
+        "name": "members",
+        "properties": {"members": {"type": "array", "items": member_schema()}, "schema": {"type": "string"}},
+        "links": [{"rel": "describedby", "href": "{schema}"}],
+    }
+
+
 def body_schema(image: Schema) -> Schema:
     """What a create body must match, and the image that a patch makes: the shown schema with what it leaves unsaid."""
     properties = {name: dict(rule) for name, rule in image["properties"].items() if _is_settable(name)}

@@ -14,13 +14,14 @@ from ..domain.context import Context
 from ..domain.image import Image
 from ..domain.ports import Blob, Content, Intent
 from ..errors import Gone, ImageNotFound, QuotaExceeded, RegistryUnavailable, StatusConflict
-from .images import DELETED, ImageQueries
+from .images import DELETED
+from .members import MemberQueries
 from .models import BlobRow, ImageRow, LocationRow, ProcessRow, WorkRow
 
 _COUNTED = ("writing", "live")
 
 
-class BlobQueries(ImageQueries):
+class BlobQueries(MemberQueries):
     """The part of the registry that knows blobs and work."""
 
     def begin_blob(self, context: Context, intent: Intent) -> int | None:

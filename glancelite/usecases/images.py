@@ -9,9 +9,10 @@ from ..domain.fields import BY_NAME, RESERVED_PREFIX, is_read_only, is_reserved
 from ..domain.image import Image, target_of
 from ..domain.patch import Change, apply_patch, to_field_value
 from ..domain.query import ImageQuery
-from ..domain.validate import check_all_text
+from ..domain.validate import check_all_text, check_text
 from ..errors import (
     ActionForbidden,
+    BadRequest,
     ChangedMeanwhile,
     Forbidden,
     ForeignOwner,
@@ -19,6 +20,8 @@ from ..errors import (
     QuotaExceeded,
     ReadOnlyAttribute,
     ReservedAttribute,
+    TagNotFound,
+    WrongStatus,
 )
 from .services import Services
 
@@ -26,6 +29,7 @@ T = TypeVar("T")
 
 _TRIES = 10
 """How often a change is made anew on top of a rival's before its caller is told of the conflict."""
+_TAG_MAX = 255
 _VISIBILITY_RULES = {"public": "publicize_image", "community": "communitize_image"}
 
 
@@ -49,7 +53,7 @@ def create_image(services: Services, context: Context, body: Mapping[str, Any]) 
     values = {name: to_field_value(name, value) for name, value in body.items() if name in BY_NAME}
     properties = {name: value for name, value in body.items() if name not in BY_NAME}
     image = Image(**({"id": str(uuid.uuid4()), "owner": context.project_id} | values), properties=properties)
-    if not services.policy.allows(context, "add_image", target_of(image)):
+    if not services.policy.allows(context, "add_image", target_of(image, context)):
         if "owner" in values and values["owner"] != context.project_id:
             raise ForeignOwner(owner=values["owner"])
         raise _refusal(context, "add_image")
@@ -94,9 +98,58 @@ def delete_image(services: Services, context: Context, image: Image) -> None:
     services.debts.wake.set()
 
 
+def add_tag(services: Services, context: Context, image: Image, tag: str) -> None:
+    """Add a tag; quiet when the image has it already."""
+    if len(tag) > _TAG_MAX:
+        raise BadRequest(reason=f"A tag must be at most {_TAG_MAX} characters long.")
+    check_text("A tag", tag)
+
+    def attempt(current: Image) -> Image:
+        if tag in current.tags:
+            return current
+        tags = (*current.tags, tag)
+        _check_count(services, "image_tag_quota", "tags", len(tags))
+        return services.registry.update_image(context, current.id, current.revision, {"tags": tags})
+
+    _on_top(services, context, image, "modify_image", attempt)
+
+
+def remove_tag(services: Services, context: Context, image: Image, tag: str) -> None:
+    """Remove a tag; TagNotFound when the image does not have it."""
+
+    def attempt(current: Image) -> Image:
+        if tag not in current.tags:
+            raise TagNotFound(image_id=current.id, tag=tag)
+        tags = tuple(other for other in current.tags if other != tag)
+        return services.registry.update_image(context, current.id, current.revision, {"tags": tags})
+
+    _on_top(services, context, image, "modify_image", attempt)
+
+
+def deactivate_image(services: Services, context: Context, image: Image) -> None:
+    """Block the image's data for all but administrators."""
+    _turn(services, context, image, "deactivate", "active", "deactivated")
+
+
+def reactivate_image(services: Services, context: Context, image: Image) -> None:
+    """Open a deactivated image's data again."""
+    _turn(services, context, image, "reactivate", "deactivated", "active")
+
+
+def _turn(services: Services, context: Context, image: Image, action: str, before: str, after: str) -> None:
+    def attempt(current: Image) -> Image:
+        if current.status == after:
+            return current
+        if current.status != before:
+            raise WrongStatus(action=action, image_id=current.id, status=current.status)
+        return services.registry.update_image(context, current.id, current.revision, {"status": after})
+
+    _on_top(services, context, image, action, attempt)
+
+
 def require(services: Services, context: Context, rule: str, image: Image) -> None:
     """Raise ActionForbidden (403) unless the rule lets this caller do it to this image."""
-    if not services.policy.allows(context, rule, target_of(image)):
+    if not services.policy.allows(context, rule, target_of(image, context)):
         raise _refusal(context, rule)
 
 

@@ -74,6 +74,26 @@ def delete(call: Call) -> Response:
     return empty_response()
 
 
+def add_tag(call: Call) -> Response:
+    images.add_tag(call.services, call.context, call.image, call.path["tag"])
+    return empty_response()
+
+
+def remove_tag(call: Call) -> Response:
+    images.remove_tag(call.services, call.context, call.image, call.path["tag"])
+    return empty_response()
+
+
+def deactivate(call: Call) -> Response:
+    images.deactivate_image(call.services, call.context, call.image)
+    return empty_response()
+
+
+def reactivate(call: Call) -> Response:
+    images.reactivate_image(call.services, call.context, call.image)
+    return empty_response()
+
+
 def to_document(call: Call, image: Image) -> dict[str, Any]:
     """The image as clients see it: additional properties and fields side by side."""
     document: dict[str, Any] = {
