@@ -16,6 +16,14 @@ from typing import Any
 
 from .errors import ConfigError
 
+Key = tuple[str, str]
+"""Section and name of an option."""
+
+OTHER_VARIABLES = (
+    "GLANCELITE_CONFIG", "GLANCELITE_DEBUG", "GLANCELITE_TIMEOUT", "GLANCELITE_RETRIES", "GLANCELITE_PROGRESS",
+)  # fmt: skip
+"""Variables that are no options of the service: where its file is, and how the command line behaves."""
+
 
 @dataclass(frozen=True)
 class Option:
@@ -30,7 +38,7 @@ class Option:
     minimum: int | float | None = None
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> Key:
         return self.section, self.name
 
     @property
@@ -79,6 +87,10 @@ OPTIONS: tuple[Option, ...] = (
     Option("registry", "timeout", "float", 30.0, "Seconds to wait for an answer of the registry daemon.", minimum=0.1),
     Option("registry", "commit_patience", "float", 30.0, "Seconds an upload keeps asking for the outcome of its commit "
            "when the registry stops answering in the middle of it.", minimum=0),
+    Option("DEFAULT", "enabled_backends", "list", "", "Stores as ID:DRIVER, comma separated; each ID is a section with "
+           "the store's options. Empty: one store, as [glance_store] says."),
+    Option("glance_store", "default_backend", "str", "", "The store among enabled_backends that takes an image whose "
+           "upload names none."),
     Option("glance_store", "default_store", "str", "file", "Driver of the store that images go to: file or memory."),
     Option("glance_store", "filesystem_store_datadir", "path", "", "Directory of the file store. Empty: images in "
            "data_dir."),
@@ -102,7 +114,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("server", "send_timeout", "float", 60.0, "Seconds a client may take no data of a response.", minimum=0.1),
 )  # fmt: skip
 
-WITHDRAWN: dict[tuple[str, str], str] = {}
+WITHDRAWN: dict[Key, str] = {}
 """Options of earlier releases, with the sentence for whoever still sets them."""
 
 
@@ -110,8 +122,9 @@ WITHDRAWN: dict[tuple[str, str], str] = {}
 class Config:
     """The values of all options. Built once, passed on, never changed."""
 
-    values: Mapping[tuple[str, str], Any]
-    sources: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    values: Mapping[Key, Any]
+    sources: Mapping[Key, str] = field(default_factory=dict)
+    options: tuple[Option, ...] = ()
 
     def get(self, section: str, name: str) -> Any:
         """The value of one option; KeyError when there is no such option (a slip in our code)."""
@@ -130,25 +143,29 @@ class Config:
 def load(
     file: Path | None = None,
     environ: Mapping[str, str] | None = None,
-    overrides: Mapping[tuple[str, str], Any] | None = None,
-    options: Iterable[Option] = OPTIONS,
+    overrides: Mapping[Key, Any] | None = None,
+    store_options: Callable[[tuple[str, ...]], Iterable[Option]] = lambda enabled: (),
 ) -> Config:
-    """Read the configuration; raise ConfigError with a sentence that helps when anything in it is not understood."""
-    known = {option.key: option for option in options}
-    environ = environ or {}
-    texts: dict[tuple[str, str], tuple[str, str]] = {}
-    if file is not None:
-        texts |= _read_file(file, known)
-    texts |= _read_environ(environ, known)
-    values = {key: _typed(option, option.default, "default") for key, option in known.items()}
-    sources = dict.fromkeys(known, "default")
-    for key, (text, source) in texts.items():
-        values[key], sources[key] = _typed(known[key], text, source), source
-    for key, value in (overrides or {}).items():
-        values[key], sources[key] = _typed(known[key], value, "the command line"), "the command line"
-    if ("DEFAULT", "data_dir") in values and not values["DEFAULT", "data_dir"]:
+    """Read the configuration; raise ConfigError with a sentence that helps when anything in it is not understood.
+
+    `store_options` gives the options of the sections that `enabled_backends` brings with it.
+    """
+    environ, overrides = environ or {}, overrides or {}
+    written = _read_file(file) if file is not None else {}
+    known = {option.key: option for option in OPTIONS}
+    enabled = known["DEFAULT", "enabled_backends"]
+    text = overrides.get(enabled.key) or environ.get(enabled.variable) or written.get(enabled.key, "")
+    known |= {option.key: option for option in store_options(_items(text))}
+    for section, name in written:
+        _check_known(section, name, known, f"{file}: [{section}] {name}")
+    found = {key: (option.default, "default") for key, option in known.items()}
+    found |= {key: (value, str(file)) for key, value in written.items()}
+    found |= _read_environ(environ, known)
+    found |= {key: (value, "the command line") for key, value in overrides.items()}
+    values = {key: _typed(known[key], value, source) for key, (value, source) in found.items()}
+    if not values["DEFAULT", "data_dir"]:
         values["DEFAULT", "data_dir"] = _default_data_dir(environ)
-    return Config(values, sources)
+    return Config(values, {key: source for key, (_, source) in found.items()}, tuple(known.values()))
 
 
 def find_file(environ: Mapping[str, str]) -> Path | None:
@@ -175,7 +192,7 @@ def _default_data_dir(environ: Mapping[str, str]) -> str:
     return str(Path(base) / "glancelite")
 
 
-def _read_file(file: Path, known: Mapping[tuple[str, str], Option]) -> dict[tuple[str, str], tuple[str, str]]:
+def _read_file(file: Path) -> dict[Key, str]:
     parser = configparser.RawConfigParser(default_section="\0", strict=True)
     try:
         parser.read_string(file.read_text(encoding="utf-8"), source=str(file))
@@ -183,36 +200,25 @@ def _read_file(file: Path, known: Mapping[tuple[str, str], Option]) -> dict[tupl
         raise ConfigError(reason=f"The configuration file {file} cannot be read: {error.strerror}.") from error
     except (configparser.Error, UnicodeDecodeError) as error:
         raise ConfigError(reason=f"The configuration file {file} is not understood: {error}.") from error
-    found = {}
-    for section in parser.sections():
-        for name, text in parser.items(section):
-            _check_known(section, name, known, f"{file}: [{section}] {name}")
-            found[section, name] = (text, str(file))
-    return found
+    return {(section, name): text for section in parser.sections() for name, text in parser.items(section)}
 
 
-def _read_environ(
-    environ: Mapping[str, str], known: Mapping[tuple[str, str], Option]
-) -> dict[tuple[str, str], tuple[str, str]]:
-    """Values from variables named like an option.
-
-    Other GLANCELITE_* variables belong to the command line's client side, unless they begin like a section of ours:
-    such a one is a misspelt option and stops the start.
+def _read_environ(environ: Mapping[str, str], known: Mapping[Key, Option]) -> dict[Key, tuple[str, str]]:
+    """Values from variables named like an option. Any other GLANCELITE_ variable that is not the command line's own
+    is a misspelt option and stops the start.
     """
     variables = {option.variable: option.key for option in known.values()}
-    prefixes = tuple({v[: -len(known[k].name)] for v, k in variables.items() if k[0] != "DEFAULT"})
     found = {}
     for variable, text in environ.items():
         if variable in variables:
             found[variables[variable]] = (text, f"${variable}")
-        elif variable.startswith(prefixes):
-            raise ConfigError(
-                reason=f"The environment variable {variable} names no option.{_nearest(variable, variables)}"
-            )
+        elif variable.startswith("GLANCELITE_") and variable not in OTHER_VARIABLES:
+            reason = f"The environment variable {variable} names no option.{_nearest(variable, variables)}"
+            raise ConfigError(reason=reason)
     return found
 
 
-def _check_known(section: str, name: str, known: Mapping[tuple[str, str], Option], where: str) -> None:
+def _check_known(section: str, name: str, known: Mapping[Key, Option], where: str) -> None:
     key = (section, name)
     if key in known:
         return

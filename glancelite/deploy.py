@@ -28,7 +28,7 @@ from .middleware.healthcheck import Healthcheck
 from .middleware.version_negotiation import VersionNegotiation
 from .registry.key import registry_key
 from .registry.local import LocalRegistry, open_registry
-from .stores import open_stores
+from .stores import open_stores, store_options
 from .usecases.housekeeping import Housekeeping
 from .usecases.services import Services, Stores
 from .users import UsersFile
@@ -85,6 +85,13 @@ _instances: dict[str, Instance] = {}
 # From a configuration to an app ---------------------------------------------------------------------------------------
 
 
+def load_config(
+    file: Path | None, environ: Mapping[str, str], overrides: Mapping[configuration.Key, Any] | None = None
+) -> Config:
+    """The configuration from file (the usual one where none is named), environment and overrides."""
+    return configuration.load(file or configuration.find_file(environ), environ, overrides, store_options)
+
+
 def load_api(config: Config) -> Application:
     """The API behind its pipeline. With the registry in this process, its database is brought up to date first."""
     instance = Instance(config)
@@ -108,7 +115,7 @@ def load_registry(config: Config) -> Application:
 
 def load_wsgi(role: str) -> WSGIApplication:
     """For mod_wsgi and its like: the app of this process, configured by environment and file, started."""
-    config = configuration.load(configuration.find_file(os.environ), os.environ)
+    config = load_config(None, os.environ)
     application = load_api(config) if role == "api" else load_registry(config)
     application.start()
     atexit.register(application.stop)
@@ -192,8 +199,7 @@ def _instance(global_conf: Knobs) -> Instance:
         name = f"{file}\0{data_dir}"
         if name not in _instances:
             overrides = {("DEFAULT", "data_dir"): data_dir} if data_dir else None
-            path = Path(file) if file else configuration.find_file(os.environ)
-            _instances[name] = Instance(configuration.load(path, os.environ, overrides))
+            _instances[name] = Instance(load_config(Path(file) if file else None, os.environ, overrides))
         found = _instances[name]
     return found
 
@@ -244,8 +250,9 @@ def version_negotiation_filter_factory(
     global_conf: Knobs, **knobs: str
 ) -> Callable[[WSGIApplication], VersionNegotiation]:
     """`use = egg:glancelite#version_negotiation`"""
-    endpoint = _instance(global_conf).config["public_endpoint"]
-    accepted = versions.accepted(multi_store=False, cache=False)
+    config = _instance(global_conf).config
+    endpoint = config["public_endpoint"]
+    accepted = versions.accepted(multi_store=bool(config["enabled_backends"]), cache=False)
     return lambda app: VersionNegotiation(app, versions=accepted, public_endpoint=endpoint, **knobs)
 
 

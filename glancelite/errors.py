@@ -68,6 +68,10 @@ class FormatsNotSet(BadRequest):
     message = "Properties {missing} of image {image_id} must be set prior to saving data."
 
 
+class UnknownStore(BadRequest):
+    code, message = "unknown-store", "There is no store '{store}' that takes images."
+
+
 class SizeMismatch(BadRequest):
     code = "size-mismatch"
     message = "The data of image {image_id} is {received} bytes long, but {declared} bytes were declared."
@@ -129,6 +133,10 @@ class WrongStatus(Forbidden):
     code, message = "wrong-status", "Not allowed to {action} image {image_id} in status '{status}'."
 
 
+class LastLocation(Forbidden):
+    code, message = "last-location", "The last location of image {image_id} cannot be removed."
+
+
 class ImageProtected(Forbidden):
     code, message = "image-protected", "Image {image_id} is protected and cannot be deleted."
 
@@ -155,6 +163,14 @@ class MemberNotFound(NotFound):
 
 class TagNotFound(NotFound):
     code, message = "tag-not-found", "Image {image_id} has no tag '{tag}'."
+
+
+class NotInStore(NotFound):
+    code, message = "not-in-store", "Image {image_id} has no copy in store '{store}'."
+
+
+class NotMultiStore(NotFound):
+    code, message = "not-multi-store", "This service does not have several stores."
 
 
 class DataNotFound(NotFound):
@@ -190,6 +206,12 @@ class ImageExists(Conflict):
 
 class MemberExists(Conflict):
     code, message = "member-exists", "{member_id} already is a member of image {image_id}."
+
+
+class NoSuchStore(Conflict):
+    """Glance quirk: a path that names an unknown store is 409."""
+
+    code, message = "no-such-store", "There is no store '{store}'."
 
 
 class StatusConflict(Conflict):

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from flask import Response
 
 from .gate import Call
-from .v2 import image_data, images, members, schemas
+from .v2 import image_data, images, members, schemas, stores
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("upload_image", "PUT", "/v2/images/<image_id>/file", "Upload an image's data.", image_data.upload,
               rule="upload_image", target="image", body="data", parse=image_data.parse_upload, success=204),
     Operation("download_image", "GET", "/v2/images/<image_id>/file", "Download an image's data, or a range of it.",
-              image_data.download, rule="download_image", target="image"),
+              image_data.download, rule="download_image", target="image", parse=image_data.parse_download),
     Operation("add_tag", "PUT", "/v2/images/<image_id>/tags/<tag>", "Add a tag to an image.", images.add_tag,
               rule="modify_image", target="image", success=204),
     Operation("remove_tag", "DELETE", "/v2/images/<image_id>/tags/<tag>", "Remove a tag from an image.",
@@ -66,6 +66,15 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("remove_member", "DELETE", "/v2/images/<image_id>/members/<member_id>",
               "Stop sharing an image with a project.", members.delete, rule="delete_member", target="image",
               success=204),
+    Operation("remove_copy", "DELETE", "/v2/stores/<store_id>/<image_id>", "Take an image's copy out of one store.",
+              stores.remove_copy, rule="delete_image_location", target="image", parse=stores.parse_removal,
+              success=204),
+    Operation("list_stores", "GET", "/v2/info/stores", "List the stores that images may be put into.", stores.list_all,
+              parse=stores.parse_any),
+    Operation("list_store_details", "GET", "/v2/info/stores/detail", "List the stores with how they are set up.",
+              stores.list_details, rule="stores_info_detail", parse=stores.parse_any),
+    Operation("show_import_methods", "GET", "/v2/info/import", "Show the ways to import image data.",
+              stores.show_import_methods),
     Operation("show_image_schema", "GET", "/v2/schemas/image", "Show the JSON schema of an image.",
               schemas.show("image")),
     Operation("show_images_schema", "GET", "/v2/schemas/images", "Show the JSON schema of a page of images.",

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
-from ..config import Option
 from .context import Context
-from .image import Image, Member
+from .image import Image, Location, Member
 from .query import ImageQuery
 
 # Registry -------------------------------------------------------------------------------------------------------------
@@ -138,6 +137,22 @@ class Registry(ABC):
     def remove_member(self, context: Context, image_id: str, member_id: str) -> None:
         """Remove a member; MemberNotFound."""
 
+    # locations
+
+    @abstractmethod
+    def set_locations(
+        self,
+        context: Context,
+        image_id: str,
+        revision: int,
+        locations: tuple[Location, ...],
+        changes: Mapping[str, Any],
+    ) -> Image:
+        """Make these the image's locations, in this order, and set fields, if it still is at this revision.
+
+        Bytes of ours that no location names any more are dropped. Raises like update_image.
+        """
+
     # blobs
 
     @abstractmethod
@@ -243,12 +258,17 @@ class Store(ABC):
     """
 
     driver: ClassVar[str]
-    OPTIONS: ClassVar[tuple[Option, ...]] = ()
     is_shared: ClassVar[bool] = True
     """Do all processes of a node see the same bytes?"""
 
     def __init__(self, store_id: str) -> None:
         self.id = store_id
+        self.description = ""
+        self.weight = 0
+
+    def show_properties(self) -> dict[str, Any]:
+        """What an operator may want to know of the place; no secrets."""
+        return {}
 
     @abstractmethod
     def attach(self, registry: Registry) -> None:

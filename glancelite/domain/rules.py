@@ -39,6 +39,10 @@ RULES: tuple[Rule, ...] = (
     Rule("modify_member", f"{ADMIN} or (role:member and project_id:%(member_id)s)", "Accept or reject a shared image."),
     Rule("deactivate", f"{ADMIN} or ({PROJECT_MEMBER})", "Block an image's data for all but administrators."),
     Rule("reactivate", f"{ADMIN} or ({PROJECT_MEMBER})", "Open a deactivated image's data again."),
+    Rule("download_from_store", f"{ADMIN} or ({MEMBER_VISIBLE})", "Say which store image data is to come from."),
+    Rule("delete_image_location", ADMIN, "Remove a copy of image data."),
+    Rule("set_image_location", f"{ADMIN} or ({PROJECT_MEMBER})", "Say where image data is kept."),
+    Rule("stores_info_detail", f"{ADMIN} or role:service", "See how the stores are set up."),
     Rule("get_image_location", f"{ADMIN} or (role:reader and project_id:%(owner)s)", "See where image data is kept."),
 )
 # fmt: on

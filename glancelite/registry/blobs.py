@@ -4,19 +4,18 @@ Every transaction here touches rows in one order – image, work, blob – so th
 a circle.
 """
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
 import peewee
 
 from ..domain.context import Context
-from ..domain.image import Image
+from ..domain.image import Image, Location
 from ..domain.ports import Blob, Content, Intent
 from ..errors import Gone, ImageNotFound, QuotaExceeded, RegistryUnavailable, StatusConflict
 from .images import DELETED
 from .members import MemberQueries
-from .models import BlobRow, ImageRow, LocationRow, ProcessRow, WorkRow
+from .models import BlobRow, ImageRow, ProcessRow, WorkRow
 
 _COUNTED = ("writing", "live")
 
@@ -69,7 +68,7 @@ class BlobQueries(MemberQueries):
             if not self._change(BlobRow.update(state="live", size=content.size, **hashes).where(written)):
                 raise self._lost(intent)
             self._room(intent.key, intent.quota)
-            self._add_location(intent, url)
+            self._insert_location(intent.image_id, 0, Location(url, intent.store, {"store": intent.store}, intent.key))
             return self._read_image(intent.image_id)
 
     def _activate(self, intent: Intent, content: Content) -> None:
@@ -87,10 +86,6 @@ class BlobQueries(MemberQueries):
             ImageRow.update(values).where(ImageRow.id == intent.image_id, ImageRow.status == intent.to)
         ):
             raise self._lost(intent)
-
-    def _add_location(self, intent: Intent, url: str) -> None:
-        place = {"blob": intent.key, "url": url, "store": intent.store, "metadata": json.dumps({"store": intent.store})}
-        self._change(LocationRow.insert(image_id=intent.image_id, position=0, **place))
 
     def _lost(self, intent: Intent) -> Gone | StatusConflict:
         """Why a commit found that the work is no longer its own."""

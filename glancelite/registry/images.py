@@ -1,5 +1,6 @@
 """Queries about images: create, show, list, update, delete."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -9,7 +10,7 @@ import peewee
 
 from ..domain.context import Context
 from ..domain.fields import UUID_PATTERN
-from ..domain.image import Image, is_visible
+from ..domain.image import Image, Location, is_visible
 from ..domain.query import Condition, ImageQuery
 from ..errors import ChangedMeanwhile, ImageExists, ImageNotFound, InvalidMarker
 from .database import Connected
@@ -78,6 +79,27 @@ class ImageQueries(Connected):
                 self._insert_marks(image_id, new - old)
             return self._read_image(image_id, context)
 
+    def set_locations(
+        self,
+        context: Context,
+        image_id: str,
+        revision: int,
+        locations: tuple[Location, ...],
+        changes: Mapping[str, Any],
+    ) -> Image:
+        with self._transaction():
+            self._advance(image_id, revision, to_columns(changes) | {"updated_at": self._now})
+            self._change(LocationRow.delete().where(LocationRow.image_id == image_id))
+            for position, location in enumerate(locations):
+                self._insert_location(image_id, position, location)
+            self._drop_unnamed(image_id)
+            return self._read_image(image_id, context)
+
+    def _insert_location(self, image_id: str, position: int, location: Location) -> None:
+        place = {"blob": location.blob, "url": location.url, "store": location.store}
+        metadata = json.dumps(dict(location.metadata))
+        self._change(LocationRow.insert(image_id=image_id, position=position, metadata=metadata, **place))
+
     def delete_image(self, context: Context, image_id: str, revision: int, delay: float | None) -> None:
         with self._transaction():
             if delay is None:
@@ -103,6 +125,10 @@ class ImageQueries(Connected):
         self._change(WorkRow.delete().where(WorkRow.image_id == image_id))
         self._change(MarkRow.delete().where(MarkRow.image_id == image_id))
         self._change(MemberRow.delete().where(MemberRow.image_id == image_id))
+        self._drop_unnamed(image_id)
+
+    def _drop_unnamed(self, image_id: str) -> None:
+        """Live bytes of an image that no location names any more."""
         kept = LocationRow.select(LocationRow.blob).where(LocationRow.blob.is_null(False))
         self._change(
             BlobRow.update(state="dropping", drop_at=self._now).where(

@@ -1,21 +1,34 @@
 """The stores of this node: which driver serves which, and the set that the use-cases choose from."""
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from ..config import Config
+from ..config import OPTIONS, Config, Option
 from ..domain.ports import Registry, Store
 from ..errors import ConfigError
 
+RESERVED_PREFIX = "os_glance_"
+SINGLE = "glance_store"
+"""The section of the only store, where `enabled_backends` names none."""
 
-def _open_file(store_id: str, config: Config) -> Store:
+COMMON_OPTIONS = (
+    Option("", "store_description", "str", "", "What the store is, for who chooses one."),
+    Option("", "weight", "int", 0, "Of several stores that hold an image, the heavier is read first."),
+)
+FILE_OPTIONS = (Option("", "filesystem_store_datadir", "path", "", "Directory of the store. Empty: one in data_dir."),)
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
+
+
+def _open_file(store_id: str, section: str, config: Config) -> Store:
     from .file import FileStore
 
-    directory = config["glance_store.filesystem_store_datadir"] or config.data_dir / "images"
-    return FileStore(store_id, Path(directory).absolute())
+    own = config.data_dir / ("images" if section == SINGLE else f"stores/{store_id}")
+    return FileStore(store_id, Path(config[f"{section}.filesystem_store_datadir"] or own).absolute())
 
 
-def _open_memory(store_id: str, config: Config) -> Store:
+def _open_memory(store_id: str, section: str, config: Config) -> Store:
     from .memory import MemoryStore
 
     if config["server.workers"] > 1:
@@ -23,16 +36,21 @@ def _open_memory(store_id: str, config: Config) -> Store:
     return MemoryStore(store_id)
 
 
-DRIVERS: Mapping[str, Callable[[str, Config], Store]] = {"file": _open_file, "memory": _open_memory}
-"""Drivers by name. Each is imported only when a store of its kind is configured."""
+DRIVERS: Mapping[str, tuple[Callable[[str, str, Config], Store], tuple[Option, ...]]] = {
+    "file": (_open_file, FILE_OPTIONS),
+    "memory": (_open_memory, ()),
+}
+"""Drivers by name, with their options. Each is imported only when a store of its kind is configured."""
 
 
 class StoreSet:
     """The configured stores by id, and the one that takes images when a request names none."""
 
-    def __init__(self, stores: Mapping[str, Store], default: str) -> None:
+    def __init__(self, stores: Mapping[str, Store], default: str, *, is_multi: bool) -> None:
         self._stores = dict(stores)
         self.default = self._stores[default]
+        self.is_multi = is_multi
+        """Do requests and images speak of stores at all?"""
 
     def __iter__(self) -> Iterator[Store]:
         return iter(self._stores.values())
@@ -46,10 +64,54 @@ class StoreSet:
             store.attach(registry)
 
 
+def store_options(enabled: Iterable[str]) -> tuple[Option, ...]:
+    """The options of the sections that `enabled_backends` brings; ConfigError for entries that make no store."""
+    options: list[Option] = []
+    for store_id, driver in _parse_enabled(enabled).items():
+        options += [replace(option, section=store_id) for option in (*COMMON_OPTIONS, *DRIVERS[driver][1])]
+    return tuple(options)
+
+
+def _parse_enabled(enabled: Iterable[str]) -> dict[str, str]:
+    """Store ids with their drivers."""
+    found: dict[str, str] = {}
+    taken = {option.section for option in OPTIONS}
+    for entry in enabled:
+        store_id, _, driver = (part.strip() for part in entry.partition(":"))
+        if not _ID.fullmatch(store_id) or store_id in found or store_id in taken:
+            raise ConfigError(reason=f"enabled_backends: '{store_id}' is no id for a store, or is taken.")
+        if store_id.startswith(RESERVED_PREFIX):
+            raise ConfigError(
+                reason=f"enabled_backends: '{store_id}' is reserved; ids may not begin {RESERVED_PREFIX}."
+            )
+        _require_driver("enabled_backends", driver)
+        found[store_id] = driver
+    return found
+
+
+def _require_driver(where: str, driver: str) -> None:
+    if driver not in DRIVERS:
+        raise ConfigError(reason=f"{where}: there is no driver '{driver}'; there are {', '.join(sorted(DRIVERS))}.")
+
+
 def open_stores(config: Config) -> StoreSet:
-    """The stores that the configuration names; ConfigError for a driver that there is not."""
-    name = config["glance_store.default_store"]
-    if name not in DRIVERS:
-        reason = f"[glance_store] default_store is '{name}'; the drivers are {', '.join(sorted(DRIVERS))}."
+    """The stores that the configuration names."""
+    enabled = _parse_enabled(config["enabled_backends"])
+    if not enabled:
+        name = config["glance_store.default_store"]
+        _require_driver("[glance_store] default_store", name)
+        return StoreSet({name: DRIVERS[name][0](name, SINGLE, config)}, name, is_multi=False)
+    default = config["glance_store.default_backend"]
+    if default not in enabled:
+        reason = f"[glance_store] default_backend is '{default}'; it must be one of {', '.join(enabled)}."
         raise ConfigError(reason=reason)
-    return StoreSet({name: DRIVERS[name](name, config)}, name)
+    return StoreSet(
+        {store_id: _open(store_id, driver, config) for store_id, driver in enabled.items()}, default, is_multi=True
+    )
+
+
+def _open(store_id: str, driver: str, config: Config) -> Store:
+    store = DRIVERS[driver][0](store_id, store_id, config)
+    store.description = config[f"{store_id}.store_description"]
+    store.weight = config[f"{store_id}.weight"]
+    return store

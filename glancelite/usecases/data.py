@@ -4,6 +4,7 @@ import logging
 import random
 import time
 import uuid
+from collections.abc import Sequence
 
 from ..domain.context import Context
 from ..domain.fields import missing_formats
@@ -18,6 +19,7 @@ from ..errors import (
     RegistryFull,
     StoreUnavailable,
     Unavailable,
+    UnknownStore,
 )
 from .intake import Limits, Source, take_in
 from .services import Services
@@ -28,7 +30,14 @@ _LONGEST_PAUSE = 2.0
 log = logging.getLogger(__name__)
 
 
-def upload_image(services: Services, context: Context, image: Image, source: Source, declared: int | None) -> Image:
+def upload_image(
+    services: Services,
+    context: Context,
+    image: Image,
+    source: Source,
+    declared: int | None,
+    store_id: str | None = None,
+) -> Image:
     """Bring data into a queued image: queued -> saving -> active, or back to queued with nothing left of it."""
     check_transition(image, "saving")
     missing = ", ".join(missing_formats(image.disk_format, image.container_format))
@@ -37,7 +46,7 @@ def upload_image(services: Services, context: Context, image: Image, source: Sou
     cap = services.config["image_size_cap"]
     if declared is not None and declared > cap:
         raise ImageTooLarge(image_id=image.id, limit=cap)
-    store = services.stores.default
+    store = choose_store(services, store_id)
     intent = _intend(services, image, store, declared)
     try:
         room = services.registry.begin_blob(context, intent)
@@ -50,6 +59,14 @@ def upload_image(services: Services, context: Context, image: Image, source: Sou
         give_up(services, intent.key, store)
         raise
     return _commit(services, context, intent, content, url, store)
+
+
+def choose_store(services: Services, store_id: str | None) -> Store:
+    """The store of this id, the default one without; UnknownStore (400)."""
+    store = services.stores.default if store_id is None else services.stores.get(store_id)
+    if store is None:
+        raise UnknownStore(store=store_id)
+    return store
 
 
 def _intend(services: Services, image: Image, store: Store, declared: int | None) -> Intent:
@@ -113,7 +130,9 @@ def give_up(services: Services, key: str, store: Store, *, bytes_first: bool = F
     services.debts.settle(key)
 
 
-def download_image(services: Services, context: Context, image: Image, offset: int = 0) -> Body | None:
+def download_image(
+    services: Services, context: Context, image: Image, offset: int = 0, prefer: Sequence[str] = ()
+) -> Body | None:
     """The image's bytes from an offset on, opened before anything is answered; None when it has no data.
 
     Raises ImageDeactivated, DataNotFound when no location has them whole, StoreUnavailable when the last one tried
@@ -124,13 +143,24 @@ def download_image(services: Services, context: Context, image: Image, offset: i
     if not image.locations:
         return None
     failure: GlanceliteError = DataNotFound(image_id=image.id)
-    for location in image.locations:
+    for location in _in_order(services, image, prefer):
         try:
             return _open(services, image, location, offset)
         except (DataNotFound, StoreUnavailable) as error:
             log.error("image %s cannot be read from store %s: %s", image.id, location.store, error)
             failure = error if isinstance(error, StoreUnavailable) else failure
     raise failure
+
+
+def _in_order(services: Services, image: Image, prefer: Sequence[str]) -> list[Location]:
+    """Locations in preferred stores first, then by weight of their store, then as they are kept."""
+
+    def rank(location: Location) -> tuple[int, int]:
+        store = services.stores.get(location.store)
+        place = prefer.index(location.store) if location.store in prefer else len(prefer)
+        return place, -store.weight if store else 0
+
+    return sorted(image.locations, key=rank)
 
 
 def _open(services: Services, image: Image, location: Location, offset: int) -> Body:

@@ -80,7 +80,7 @@ def update_image(services: Services, context: Context, image: Image, changes: Se
             return current
         return services.registry.update_image(context, current.id, current.revision, values)
 
-    return _on_top(services, context, image, "modify_image", attempt)
+    return on_top(services, context, image, "modify_image", attempt)
 
 
 def delete_image(services: Services, context: Context, image: Image) -> None:
@@ -94,7 +94,7 @@ def delete_image(services: Services, context: Context, image: Image) -> None:
         delay = float(config["scrub_time"]) if has_delay else None
         services.registry.delete_image(context, current.id, current.revision, delay)
 
-    _on_top(services, context, image, "delete_image", attempt)
+    on_top(services, context, image, "delete_image", attempt)
     services.debts.wake.set()
 
 
@@ -111,7 +111,7 @@ def add_tag(services: Services, context: Context, image: Image, tag: str) -> Non
         _check_count(services, "image_tag_quota", "tags", len(tags))
         return services.registry.update_image(context, current.id, current.revision, {"tags": tags})
 
-    _on_top(services, context, image, "modify_image", attempt)
+    on_top(services, context, image, "modify_image", attempt)
 
 
 def remove_tag(services: Services, context: Context, image: Image, tag: str) -> None:
@@ -123,7 +123,7 @@ def remove_tag(services: Services, context: Context, image: Image, tag: str) -> 
         tags = tuple(other for other in current.tags if other != tag)
         return services.registry.update_image(context, current.id, current.revision, {"tags": tags})
 
-    _on_top(services, context, image, "modify_image", attempt)
+    on_top(services, context, image, "modify_image", attempt)
 
 
 def deactivate_image(services: Services, context: Context, image: Image) -> None:
@@ -144,7 +144,7 @@ def _turn(services: Services, context: Context, image: Image, action: str, befor
             raise WrongStatus(action=action, image_id=current.id, status=current.status)
         return services.registry.update_image(context, current.id, current.revision, {"status": after})
 
-    _on_top(services, context, image, action, attempt)
+    on_top(services, context, image, action, attempt)
 
 
 def require(services: Services, context: Context, rule: str, image: Image) -> None:
@@ -161,7 +161,7 @@ def _refusal(context: Context, rule: str) -> Forbidden:
     )
 
 
-def _on_top(services: Services, context: Context, image: Image, rule: str, attempt: Callable[[Image], T]) -> T:
+def on_top(services: Services, context: Context, image: Image, rule: str, attempt: Callable[[Image], T]) -> T:
     """Try a change; where a rival was faster, look at the image again, ask again who may, and try on top of it."""
     for _ in range(_TRIES):
         try:

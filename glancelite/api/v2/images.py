@@ -23,7 +23,10 @@ def parse_create(call: Call) -> Any:
 def create(call: Call) -> Response:
     image = images.create_image(call.services, call.context, call.payload)
     location = f"{call.request.host_url.rstrip('/')}{call.request.script_root}/v2/images/{image.id}"
-    return json_response(to_document(call, image), 201, {"Location": location})
+    headers = {"Location": location}
+    if call.services.stores.is_multi:
+        headers["OpenStack-image-store-ids"] = ",".join(store.id for store in call.services.stores)
+    return json_response(to_document(call, image), 201, headers)
 
 
 def show(call: Call) -> Response:
@@ -111,6 +114,10 @@ def to_document(call: Call, image: Image) -> dict[str, Any]:
         "schema": "/v2/schemas/image",
     }
     hidden = image.status == "deactivated" and not call.context.is_admin
-    if image.locations and call.services.config["show_image_direct_url"] and not hidden:
-        document["direct_url"] = image.locations[0].url
+    if image.locations and not hidden:
+        if call.services.config["show_image_direct_url"]:
+            document["direct_url"] = image.locations[0].url
+        if call.services.stores.is_multi:
+            # Sorted, where Glance keeps the order of copying: clients that wait for an import compare the text.
+            document["stores"] = ",".join(sorted({location.store for location in image.locations}))
     return document

@@ -25,7 +25,9 @@ def list_all(call: Call) -> Response:
 
 
 def show(call: Call) -> Response:
-    return json_response(_document(members.show_member(call.services, call.context, call.image, call.path["member_id"])))
+    return json_response(
+        _document(members.show_member(call.services, call.context, call.image, call.path["member_id"]))
+    )
 
 
 def parse_update(call: Call) -> str:

@@ -17,9 +17,7 @@ def up(migrator: Any, db: Any) -> None:
             legacy_table_names = False
             table_name = "image_members"
             primary_key = p.CompositeKey("image_id", "member_id")
-            table_settings = (
-                ["CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"] if isinstance(db, p.MySQLDatabase) else None
-            )
+            table_settings = ["CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"] if isinstance(db, p.MySQLDatabase) else None
 
     db.create_tables([ImageMembers])
 
