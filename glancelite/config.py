@@ -94,6 +94,12 @@ OPTIONS: tuple[Option, ...] = (
     Option("glance_store", "default_store", "str", "file", "Driver of the store that images go to: file or memory."),
     Option("glance_store", "filesystem_store_datadir", "path", "", "Directory of the file store. Empty: images in "
            "data_dir."),
+    Option("DEFAULT", "property_protection_file", "path", "", "INI file that says who may create, read, update and "
+           "delete which properties. Empty: no such limits."),
+    Option("DEFAULT", "property_protection_rule_format", "str", "roles", "What that file's values are: roles or "
+           "policies."),
+    Option("oslo_policy", "policy_file", "path", "", "YAML file with rules that replace the defaults by name. Empty: "
+           "the defaults."),
     Option("paste_deploy", "config_file", "path", "", "The paste ini with the pipelines. Empty: the one that comes "
            "with glancelite."),
     Option("paste_deploy", "flavor", "str", "none", "Which pipeline of the ini is used: how callers are known (none, "

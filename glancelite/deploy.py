@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 from wsgiref.types import WSGIApplication
 
+import yaml
 from paste.deploy import loadapp
 
 from . import config as configuration
 from .config import Config
-from .domain import policy, schemas, versions
+from .domain import policy, protections, schemas, versions
 from .domain.ports import Registry
 from .domain.validate import Validator
 from .errors import ConfigError, GlanceliteError
@@ -125,11 +126,13 @@ def load_wsgi(role: str) -> WSGIApplication:
 def build_services(config: Config) -> Services:
     """Everything the use-cases need; nothing is opened or asked yet."""
     image = schemas.image_schema(config["image_format.disk_formats"], config["image_format.container_formats"])
+    rules = policy.Policy(_read_policy(config["oslo_policy.policy_file"]))
     return Services(
         config=config,
         registry=_open_registry(config),
         stores=open_stores(config),
-        policy=policy.Policy(),
+        policy=rules,
+        protections=_read_protections(config, rules),
         schemas={
             "image": image,
             "images": schemas.images_schema(image),
@@ -138,6 +141,33 @@ def build_services(config: Config) -> Services:
         },
         validator=Validator("image", schemas.body_schema(image)),
     )
+
+
+def _read_policy(file: str) -> dict[str, str]:
+    """Rules by name from a policy file; ConfigError when it is none."""
+    if not file:
+        return {}
+    try:
+        found = yaml.safe_load(_read(file)) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(reason=f"The policy file {file} is not understood: {error}.") from error
+    if not isinstance(found, dict) or not all(isinstance(text, str) for pair in found.items() for text in pair):
+        raise ConfigError(reason=f"The policy file {file} must be a mapping from the names of rules to rules.")
+    return found
+
+
+def _read_protections(config: Config, rules: policy.Policy) -> protections.Protections:
+    file = config["property_protection_file"]
+    if not file:
+        return protections.Protections()
+    return protections.parse_protections(_read(file), config["property_protection_rule_format"], rules)
+
+
+def _read(file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(reason=f"The file {file} cannot be read: {error}.") from error
 
 
 def _open_registry(config: Config) -> Registry:

@@ -1,14 +1,14 @@
 """Where an operation meets its rule: row -> body -> target (404) -> permission (403) -> view -> response."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from flask import Request, Response, request
 
 from ..domain.context import ENVIRON_KEY, Context
 from ..domain.image import Image
-from ..errors import ActionForbidden, BadRequest, ImageNotFound, Unauthorized
+from ..errors import ActionForbidden, BadRequest, Forbidden, ImageNotFound, Unauthorized
 from ..usecases.images import require
 from ..usecases.services import Services
 from .http import refuse_body
@@ -41,7 +41,11 @@ def admit(services: Services, operation: "Operation") -> Callable[..., Response]
 
     def view(**path: str) -> Response:
         _check_path()
-        call = Call(services, _context(), request, path)
+        context = _context()
+        if context.is_system_scoped and (operation.rule or operation.target):
+            raise Forbidden(reason="A token scoped to the system has no images; use one scoped to a project.")
+        is_admin = services.policy.allows(context, "context_is_admin", {})
+        call = Call(services, replace(context, admin=is_admin), request, path)
         if operation.body == "none":
             refuse_body(request)
         if operation.parse:

@@ -5,7 +5,7 @@ Who may make which change is decided by the use-case.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,15 +128,22 @@ def _check_change(change: Change, validator: Validator) -> None:
     validator.check({name: change.value})
 
 
-def apply_patch(image: Image, changes: Sequence[Change]) -> dict[str, Any]:
-    """The values that the changes give the image: field names, and `properties` and `tags` as a whole."""
+May = Callable[[str, str], bool]
+"""May this caller do an operation (create, read, update, delete) to a property of this name?"""
+
+
+def apply_patch(image: Image, changes: Sequence[Change], may: May = lambda operation, name: True) -> dict[str, Any]:
+    """The values that the changes give the image: field names, and `properties` and `tags` as a whole.
+
+    Properties that the caller may not read stay as they are: for who cannot see them they are not there.
+    """
     values: dict[str, Any] = {}
     properties = dict(image.properties)
     for change in changes:
         if change.name in BY_NAME:
             values[change.name] = _field_value(image, change)
         else:
-            _change_property(properties, change)
+            _change_property(properties, change, may)
     if properties != image.properties:
         values["properties"] = properties
     return values
@@ -155,12 +162,15 @@ def to_field_value(name: str, value: Any) -> Any:
     return int(value) if BY_NAME[name].type == "integer" and value is not None else value
 
 
-def _change_property(properties: dict[str, str | None], change: Change) -> None:
-    exists = change.name in properties
+def _change_property(properties: dict[str, str | None], change: Change, may: May) -> None:
+    exists = change.name in properties and may("read", change.name)
     if change.verb == "add" and change.strict and exists:
         raise PropertyExists(name=change.name)
     if change.verb != "add" and not exists:
         raise PropertyMissing(name=change.name)
+    operation = "delete" if change.verb == "remove" else "update" if exists else "create"
+    if not may(operation, change.name) or (change.name in properties and not exists):
+        raise ReservedAttribute(name=change.name)
     if change.verb == "remove":
         del properties[change.name]
     else:

@@ -23,7 +23,7 @@ def image_columns(source: Any = None) -> list[Any]:
 
 
 def to_images(rows: Iterable[Sequence[Any]]) -> tuple[Image, ...]:
-    """Images from rows of image columns followed by the caller's membership and location columns; an image's rows stand together."""
+    """Images from rows of image columns, the caller's membership, location columns; an image's rows stand together."""
     found: list[tuple[Sequence[Any], list[Location]]] = []
     for row in rows:
         if not found or found[-1][0][0] != row[0]:

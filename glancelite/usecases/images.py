@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from ..domain.context import Context
@@ -58,20 +59,25 @@ def create_image(services: Services, context: Context, body: Mapping[str, Any]) 
             raise ForeignOwner(owner=values["owner"])
         raise _refusal(context, "add_image")
     _check_visibility(services, context, image, values)
+    for name in properties:
+        if not services.protections.allow(context, "create", name):
+            raise ReservedAttribute(name=name)
     _check_quotas(services, image)
     return services.registry.create_image(context, image)
 
 
 def list_images(services: Services, context: Context, query: ImageQuery) -> tuple[Image, ...]:
     """One page of the images that this caller may see listed."""
-    return services.registry.list_images(context, query)
+    # A filter must not tell what the property itself would not.
+    is_blind = not all(services.protections.allow(context, "read", name) for name, _ in query.properties)
+    return () if is_blind else services.registry.list_images(context, query)
 
 
 def update_image(services: Services, context: Context, image: Image, changes: Sequence[Change]) -> Image:
     """Apply a patch, all of it or nothing; on top of a rival's change where one was faster."""
 
     def attempt(current: Image) -> Image:
-        values = apply_patch(current, changes)
+        values = apply_patch(current, changes, partial(services.protections.allow, context))
         if "owner" in values and not context.is_admin:
             raise ForeignOwner(owner=values["owner"])
         _check_visibility(services, context, current, values)

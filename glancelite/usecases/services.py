@@ -9,6 +9,7 @@ from typing import Protocol
 from ..config import Config
 from ..domain.policy import Policy
 from ..domain.ports import Registry, Store
+from ..domain.protections import Protections
 from ..domain.schemas import Schema
 from ..domain.validate import Validator
 
@@ -58,6 +59,7 @@ class Services:
     registry: Registry
     stores: Stores
     policy: Policy
+    protections: Protections
     schemas: dict[str, Schema]
     validator: Validator
     debts: Debts = field(default_factory=Debts)

@@ -102,6 +102,7 @@ def to_document(call: Call, image: Image) -> dict[str, Any]:
     document: dict[str, Any] = {
         name: "" if value is None and name not in NULLABLE_PROPERTIES else value
         for name, value in image.properties.items()
+        if call.services.protections.allow(call.context, "read", name)
     }
     for name in _PLAIN:
         document[name] = getattr(image, name)
