@@ -94,6 +94,8 @@ OPTIONS: tuple[Option, ...] = (
     Option("glance_store", "default_store", "str", "file", "Driver of the store that images go to: file or memory."),
     Option("glance_store", "filesystem_store_datadir", "path", "", "Directory of the file store. Empty: images in "
            "data_dir."),
+    Option("DEFAULT", "image_schema_file", "path", "", "JSON file with the schemas of additional properties that have "
+           "rules of their own. Empty: those that come with the service."),
     Option("DEFAULT", "property_protection_file", "path", "", "INI file that says who may create, read, update and "
            "delete which properties. Empty: no such limits."),
     Option("DEFAULT", "property_protection_rule_format", "str", "roles", "What that file's values are: roles or "

@@ -5,6 +5,7 @@ paste ini by themselves (the paste factories below).
 """
 
 import atexit
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -125,7 +126,7 @@ def load_wsgi(role: str) -> WSGIApplication:
 
 def build_services(config: Config) -> Services:
     """Everything the use-cases need; nothing is opened or asked yet."""
-    image = schemas.image_schema(config["image_format.disk_formats"], config["image_format.container_formats"])
+    image = _image_schema(config)
     rules = policy.Policy(_read_policy(config["oslo_policy.policy_file"]))
     return Services(
         config=config,
@@ -139,8 +140,27 @@ def build_services(config: Config) -> Services:
             "member": schemas.member_schema(),
             "members": schemas.members_schema(),
         },
-        validator=Validator("image", schemas.body_schema(image)),
+        validator=_validator(image),
+        nullable=schemas.nullable_properties(image),
     )
+
+
+def _image_schema(config: Config) -> schemas.Schema:
+    formats = config["image_format.disk_formats"], config["image_format.container_formats"]
+    file = config["image_schema_file"]
+    if not file:
+        return schemas.image_schema(*formats)
+    try:
+        return schemas.image_schema(*formats, *schemas.parse_image_properties(json.loads(_read(file))))
+    except ValueError as error:
+        raise ConfigError(reason=f"The image schema file {file} is not understood: {error}.") from error
+
+
+def _validator(image: schemas.Schema) -> Validator:
+    try:
+        return Validator("image", schemas.body_schema(image))
+    except Exception as error:  # whatever the operator's schemas made the compiler stumble over
+        raise ConfigError(reason=f"The image schema cannot be used: {error}") from error
 
 
 def _read_policy(file: str) -> dict[str, str]:

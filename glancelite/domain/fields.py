@@ -132,8 +132,6 @@ KNOWN_PROPERTIES: dict[str, dict[str, Any]] = {
 }
 """Additional properties with rules of their own; any other one is a plain string."""
 
-NULLABLE_PROPERTIES = frozenset(name for name, rule in KNOWN_PROPERTIES.items() if "null" in rule["type"])
-
 
 def missing_formats(disk_format: str | None, container_format: str | None) -> Iterable[str]:
     """Names of the format fields that an image still lacks before it may take data."""

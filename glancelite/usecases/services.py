@@ -62,6 +62,8 @@ class Services:
     protections: Protections
     schemas: dict[str, Schema]
     validator: Validator
+    nullable: frozenset[str] = frozenset()
+    """Additional properties that may be null."""
     debts: Debts = field(default_factory=Debts)
     process: str = field(default_factory=lambda: str(uuid.uuid4()))
 

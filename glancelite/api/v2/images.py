@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from flask import Response
 
-from ...domain.fields import COLUMNS, NULLABLE_PROPERTIES, TIMES
+from ...domain.fields import COLUMNS, TIMES
 from ...domain.image import Image, format_time
 from ...domain.patch import Change, parse_patch
 from ...domain.query import ImageQuery, Pairs, parse_pairs, parse_query
@@ -100,7 +100,7 @@ def reactivate(call: Call) -> Response:
 def to_document(call: Call, image: Image) -> dict[str, Any]:
     """The image as clients see it: additional properties and fields side by side."""
     document: dict[str, Any] = {
-        name: "" if value is None and name not in NULLABLE_PROPERTIES else value
+        name: "" if value is None and name not in call.services.nullable else value
         for name, value in image.properties.items()
         if call.services.protections.allow(call.context, "read", name)
     }
