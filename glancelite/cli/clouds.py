@@ -34,7 +34,7 @@ def _flatten(cloud: dict[str, Any]) -> dict[str, Any]:
     auth = _mapping(cloud.get("auth"), "auth")
     settings = {key: value for key, value in auth.items() if value is not None}
     settings |= {key: cloud[key] for key in _KEYS if cloud.get(key) is not None}
-    endpoints = [cloud[key] for key in _ENDPOINTS if cloud.get(key)] + [auth["endpoint"]] * bool(auth.get("endpoint"))
+    endpoints = [cloud[key] for key in _ENDPOINTS if cloud.get(key)]
     return settings | ({"endpoint": endpoints[0]} if endpoints else {})
 
 

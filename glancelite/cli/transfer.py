@@ -131,7 +131,7 @@ def _target(file: str | None) -> Iterator[Any]:
     path = Path(file).resolve()
     try:
         if path.exists() and not path.is_file():
-            with path.open("wb", buffering=0) as device:
+            with path.open("wb") as device:
                 yield device.write
         else:
             with _part(path) as write:

@@ -45,6 +45,8 @@ class Connection:
     def __init__(self, sock: socket.socket, client: tuple[str, int], server: tuple[str, int], settings: ServerSettings):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(settings.body_idle_timeout))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(settings.send_timeout))
+        # SO_SNDTIMEO starts anew when a corner of the send buffer comes free; this one looks at the client's side only.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(settings.send_timeout * 1000))
         self.sock, self.client, self.server, self.settings = sock, client, server, settings
         self.requests = 0
         self.lingering = False

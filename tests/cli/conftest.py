@@ -3,10 +3,12 @@
 
 import json
 import os
+import ssl
 import subprocess
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +16,8 @@ from typing import Any
 
 import pytest
 from harness import command, make_service, running
+
+TLS = Path(__file__).with_name("tls.pem")
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,21 @@ class Canned:
 
 @pytest.fixture
 def canned() -> Iterator[Canned]:
+    with answering() as board:
+        yield board
+
+
+@pytest.fixture
+def canned_tls() -> Iterator[Canned]:
+    """The same over TLS, with a certificate that only signed itself."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(TLS)
+    with answering(context) as board:
+        yield board
+
+
+@contextmanager
+def answering(context: ssl.SSLContext | None = None) -> Iterator[Canned]:
     board = Canned("", {}, [])
 
     class Handler(BaseHTTPRequestHandler):
@@ -122,7 +141,9 @@ def canned() -> Iterator[Canned]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     server.handle_error = lambda *args: None  # type: ignore[method-assign]
-    board.url = f"http://127.0.0.1:{server.server_address[1]}"
+    board.url = f"http{'s' if context else ''}://127.0.0.1:{server.server_address[1]}"
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield board

@@ -175,8 +175,8 @@ def test_an_early_refusal_is_heard_while_data_is_still_being_sent(glancelite, ca
 
     def refuse(handler):
         handler.rfile.read(100_000)
-        handler.say(413, {"Content-Type": "application/json", "Connection": "close", "X-Openstack-Request-Id": "req-1"},
-                    {"message": "The quota is used up.<br /><br />\n", "code": "413", "title": "Too Large"})  # fmt: skip
+        headers = {"Content-Type": "application/json", "Connection": "close", "X-Openstack-Request-Id": "req-1"}
+        handler.say(413, headers, {"message": "The quota is used up.<br /><br />\n", "code": "413"})
         handler.close_connection = True
 
     canned.answers |= {

@@ -161,7 +161,19 @@ def test_unset_warns_about_what_is_not_there_and_does_the_rest(glancelite, make,
     make(name, "--tag", "a", "--property", "x=1")
 
     done = glancelite(
-        "image", "unset", name, "--tag", "a", "--tag", "none", "--property", "x", "--property", "no", "--property", "name"
+        "image",
+        "unset",
+        name,
+        "--tag",
+        "a",
+        "--tag",
+        "none",
+        "--property",
+        "x",
+        "--property",
+        "no",
+        "--property",
+        "name",
     )
 
     assert done.code == 1

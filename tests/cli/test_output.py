@@ -121,7 +121,10 @@ def test_value_prints_one_field_a_line_and_one_row_a_line(show, list_images):
 
 
 def test_yaml_is_sorted_and_in_blocks(show, list_images):
-    assert show("-f", "yaml", "-c", "tags", "-c", "created_at") == "created_at: '2026-01-02T03:04:05Z'\ntags:\n- zz\n- aa\n"
+    assert (
+        show("-f", "yaml", "-c", "tags", "-c", "created_at")
+        == "created_at: '2026-01-02T03:04:05Z'\ntags:\n- zz\n- aa\n"
+    )
     assert list_images("-f", "yaml") == (
         f"- ID: {ID}\n  Name: Cirros\n  Status: active\n- ID: '0'\n  Name: null\n  Status: queued\n"
     )

@@ -44,11 +44,11 @@ def test_a_file_that_was_there_is_replaced_through_its_link(glancelite, image, d
 def test_a_device_is_written_to_and_not_replaced(glancelite, image, disk, tmp_path):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    with subprocess.Popen(["cat", fifo], stdout=subprocess.PIPE) as cat:
+    with subprocess.Popen(["sh", "-c", f"cat {fifo} > {tmp_path}/seen"]):
         assert glancelite("image", "save", image, "--file", "fifo").code == 0
-        assert cat.communicate()[0] == disk.read_bytes()
 
     assert fifo.is_fifo()
+    assert (tmp_path / "seen").read_bytes() == disk.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,9 @@ def test_two_saves_do_not_write_one_file(glancelite, canned, tmp_path):
 
 def test_data_is_not_written_to_a_terminal(environ, image):
     master, terminal = pty.openpty()
-    done = subprocess.run(command("image", "save", image), stdout=terminal, stderr=subprocess.PIPE, env=environ, check=False)
+    done = subprocess.run(
+        command("image", "save", image), stdout=terminal, stderr=subprocess.PIPE, env=environ, check=False
+    )
     os.close(terminal)
     os.close(master)
 
@@ -160,7 +162,9 @@ def test_data_is_not_written_to_a_terminal(environ, image):
 
 
 def test_a_reader_that_goes_away_ends_the_command_with_141(environ, image):
-    process = subprocess.Popen(command("image", "save", image), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ)
+    process = subprocess.Popen(
+        command("image", "save", image), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ
+    )
     assert process.stdout is not None
     assert len(process.stdout.read(10)) == 10
     process.stdout.close()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from harness import Api, make_service
 
 ECHO = Path(__file__).with_name("echo.py")
 ROOT = ECHO.parents[2]
@@ -134,7 +135,24 @@ def wait_until(condition, seconds: float = 10.0) -> None:
         time.sleep(0.02)
 
 
-TARGETS = (start_echo,)
+def start_shipped(folder: Path) -> Target:
+    """The service as it ships: `glancelite server run`, with an image to download that no socket buffer holds."""
+    service = make_service(folder / "data", auth="none").start()
+    image = Api(service.url).create_with(os.urandom(64 << 20), name="big")
+    daemon = service.api
+    return Target(
+        ("127.0.0.1", daemon.port),
+        daemon.process,
+        small_path="/versions",
+        body_path="/v2/images",
+        body_method="POST",
+        big_path=image["file"],
+        stdout=daemon.log,
+        stderr=daemon.log,
+    )
+
+
+TARGETS = (start_echo, start_shipped)
 """Every server that ships: a function that takes a folder and gives a running Target."""
 
 

@@ -1,0 +1,114 @@
+"""Wrong words, help, and how quickly a command is there."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+NEARBY = "Did you mean"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["imag", "list"], "There is no command 'imag'. Did you mean 'image'?"),
+        (["image", "creat", "x"], "There is no command 'creat'. Did you mean 'create'?"),
+        (["image", "zzz"], "There is no command 'zzz'.\n"),
+        (
+            ["image", "create", "--cont", "bare", "x"],
+            "Options are not abbreviated: write --container-format for --cont.",
+        ),
+        (["image", "list", "--os-clou", "x"], "Options are not abbreviated: write --os-cloud for --os-clou."),
+        (
+            ["image", "list", "--s"],
+            "write --shared or --sort or --sort-ascending or --sort-column or --sort-descending",
+        ),
+        (["image", "list", "--nothing"], "No such option"),
+        (["image", "list", "-f", "xml"], "'xml' is not one of"),
+        (["image", "list", "--limit", "0"], "--limit"),
+        (["image", "list", "--public", "--all"], "--public and --all exclude each other."),
+        (["image", "list", "--property", "limit=1"], "cannot be filtered by a property called 'limit'"),
+        (["image", "show"], "Missing argument"),
+        (["image", "show", "a", "b"], "unexpected extra argument"),
+        (["image", "delete"], "Missing argument"),
+        (["help", "image", "zzz"], "There is no command 'zzz'."),
+        (["help", "image", "list", "x"], "has no commands"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_a_hint(glancelite, words, said):
+    done = glancelite(*words)
+
+    assert done.code == 2
+    assert done.out == ""
+    assert said in done.err
+    assert "--help'." in done.err.splitlines()[-1]
+
+
+def test_help_is_the_same_by_either_way(glancelite):
+    by_option = glancelite("image", "create", "--help")
+    by_command = glancelite("help", "image", "create")
+
+    assert by_option.code == by_command.code == 0
+    assert by_option.out == by_command.out
+    assert "--disk-format" in by_option.out
+    assert "--os-cloud" not in by_option.out
+    assert "--os-cloud" in glancelite("--help").out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_are_told_how_to_complete(glancelite, shell):
+    done = glancelite("completion", shell)
+
+    assert done.code == 0
+    assert "_GLANCELITE_COMPLETE" in done.out
+
+
+def test_commands_and_options_are_completed(glancelite):
+    words = {"_GLANCELITE_COMPLETE": "bash_complete"}
+
+    assert "plain,create" in glancelite(**words, COMP_WORDS="glancelite image cr", COMP_CWORD="2").out
+    assert "plain,--disk-format" in glancelite(**words, COMP_WORDS="glancelite image create --dis", COMP_CWORD="3").out
+
+
+def seconds(argv: list[str], env: dict[str, str]) -> float:
+    """Wall time, best of five: what it takes when nothing else keeps the machine busy."""
+
+    def once() -> float:
+        started = time.perf_counter()
+        subprocess.run(argv, env=env, stdout=subprocess.DEVNULL, check=True)
+        return time.perf_counter() - started
+
+    return min(once() for _ in range(5))
+
+
+@pytest.mark.parametrize(
+    ("words", "budget"), [(["--version"], 0.10), (["image", "create", "--help"], 0.15), (["image", "list"], 0.25)]
+)
+def test_a_command_is_there_quickly(environ, words, budget):
+    script = Path(sys.executable).with_name("glancelite")
+    limit = budget * (2 if os.environ.get("GLANCELITE_TEST_COMPLETE") else 1)
+
+    assert seconds([str(script), *words], environ) < limit
+
+
+@pytest.mark.parametrize("words", [["--version"], ["image", "create", "--help"], ["image", "list"]])
+def test_a_client_command_imports_nothing_of_the_service(environ, words):
+    argv = [sys.executable, "-X", "importtime", "-m", "glancelite.cli", *words]
+    imported = subprocess.run(argv, env=environ, capture_output=True, text=True, check=True).stderr
+
+    names = {line.rpartition("|")[2].strip() for line in imported.splitlines()}
+    assert "click" in names
+    assert not names & {
+        "flask",
+        "peewee",
+        "webob",
+        "yaml",
+        "keystoneauth1",
+        "requests",
+        "gunicorn",
+        "glancelite.deploy",
+    }
+    assert ("urllib3" in names) is (words == ["image", "list"])
