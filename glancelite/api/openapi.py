@@ -27,11 +27,7 @@ def make_document(operations: Iterable["Operation"], schemas: Mapping[str, Schem
         paths.setdefault(path, {})[operation.method.lower()] = _describe(operation)
     return {
         "openapi": "3.1.0",
-        "info": {
-            "title": "Image API",
-            "version": __version__,
-            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        },
+        "info": {"title": "Image API", "version": __version__},
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {"schemas": _schemas(schemas)},
@@ -47,9 +43,8 @@ def _describe(operation: "Operation") -> Schema:
     }
     if operation.body != "none":
         schema = {"$ref": f"#/components/schemas/{operation.takes}"} if operation.takes else {}
-        content = {
-            media: {"schema": _patch(media) if operation.takes == "patch" else schema} for media in operation.media
-        }
+        schemas = {media: _patch(media) if operation.takes == "patch" else schema for media in operation.media}
+        content = {media: {"schema": one} for media, one in schemas.items()}
         described["requestBody"] = {"required": True, "content": content}
     return described
 

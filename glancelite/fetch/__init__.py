@@ -9,8 +9,8 @@ exactly as the remote sends them; its words never become ours.
         while block := fetched.read(1 << 20): ...
 """
 
-from .addresses import Resolve, find_addresses, look_up
 from .answer import Fetched
+from .lookup import Resolve, find_addresses, look_up
 from .request import open_url
 from .rules import OPTIONS, Rules, read_rules
 from .url import Url, check_url

@@ -1,21 +1,12 @@
-"""Which addresses are public, and what a host's addresses are.
+"""Which addresses are public.
 
 An address that carries another one (IPv6 transition) leads to that one: both are looked at.
 """
 
 import ipaddress
-import logging
-import socket
 from collections.abc import Callable, Iterable, Iterator
 
-from ..errors import UriRefused
 from .rules import Address, Network, Rules
-from .url import Url
-
-log = logging.getLogger(__name__)
-
-Resolve = Callable[[str, int], Iterable[str]]
-"""Finds the addresses of a host, for a port; OSError when there are none."""
 
 REFUSED_V4: tuple[tuple[str, str], ...] = (
     ("0.0.0.0/8",       "this host"),
@@ -100,27 +91,3 @@ def allows_address(address: Address, rules: Rules) -> bool:
     if not rules.allowed_hosts and any(str(view) in rules.disallowed_hosts for view in views):
         return False
     return rules.allow_private or all(is_public(view) or rules.has_network_of(view) for view in views)
-
-
-def look_up(host: str, port: int) -> Iterable[str]:
-    """The addresses that the system finds for a host."""
-    return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-
-
-def find_addresses(url: Url, rules: Rules, resolve: Resolve = look_up) -> tuple[str, ...]:
-    """The addresses of the URL's host, asked once; UriRefused when there are none or any of them is not allowed.
-
-    The reason is one for all cases: whether a name exists within our network is nobody's business.
-    """
-    try:
-        texts = tuple(dict.fromkeys([str(url.address)] if url.address else resolve(url.host, url.port)))
-        addresses = [ipaddress.ip_address(text) for text in texts]
-    except (OSError, ValueError) as error:  # UnicodeError, of a name that cannot be asked for, is a ValueError
-        log.info("%s: its host cannot be found (%s)", url, type(error).__name__)
-        texts, addresses = (), []
-    refused = [str(address) for address in addresses if not allows_address(address, rules)]
-    if refused:
-        log.warning("%s: its host has addresses that are not allowed: %s", url, ", ".join(refused))
-    if refused or not addresses:
-        raise UriRefused(uri=url.shown, reason="its host cannot be found or is not a public one")
-    return texts

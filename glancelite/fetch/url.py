@@ -6,14 +6,18 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
 from ..errors import UriRefused
-from .rules import Address, Rules
+from .addresses import Address, allows_address
+from .rules import Rules
 
 PORTS = {"http": 80, "https": 443}
 LONGEST = 8192
+NOT_PUBLIC = "its host cannot be found or is not a public one"
+"""One reason for all cases: whether a name exists within our network is nobody's business."""
+
 _SHOWN = 255
 
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?]*)(/[^?]*)?(\?.*)?")
-_AUTHORITY = re.compile(r"(?:(.*)@)?(\[[^\[\]@]*\]|[^\[\]@:]*)(?::(.*))?")
+_AUTHORITY = re.compile(r"(?:([^@]*)@)?(\[[^\[\]@]*\]|[^\[\]@:]*)(?::(.*))?")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
@@ -59,16 +63,14 @@ def check_url(text: str, rules: Rules, *, allow_credentials: bool = False) -> Ur
 
 def check_rules(url: Url, rules: Rules) -> None:
     """Hold a URL against the rules; UriRefused."""
-    from .addresses import find_addresses
-
     if not rules.allows_scheme(url.scheme):
         raise UriRefused(uri=url.shown, reason="its scheme is not allowed")
     if not rules.allows_host(url.host):
         raise UriRefused(uri=url.shown, reason="its host is not allowed")
     if not rules.allows_port(url.port):
         raise UriRefused(uri=url.shown, reason="its port is not allowed")
-    if url.address:
-        find_addresses(url, rules)
+    if url.address and not allows_address(url.address, rules):
+        raise UriRefused(uri=url.shown, reason=NOT_PUBLIC)
 
 
 def _parse(text: str, allow_credentials: bool) -> Url:
