@@ -103,10 +103,17 @@ class Registry(ABC):
         """One page; InvalidMarker when the marker is none that this caller can see."""
 
     @abstractmethod
-    def update_image(self, context: Context, image_id: str, revision: int, changes: Mapping[str, Any]) -> Image:
-        """Set fields, and `properties` and `tags` as a whole, if the image still is at this revision.
+    def update_image(
+        self,
+        context: Context,
+        image_id: str,
+        revision: int,
+        changes: Mapping[str, Any],
+        locations: tuple[Location, ...] | None = None,
+    ) -> Image:
+        """Set fields, `properties`, `tags` and `locations` as a whole, if the image still is at this revision.
 
-        Raises ChangedMeanwhile when it is not, ImageNotFound when it is gone.
+        Bytes of ours that no location names any more are dropped. Raises ChangedMeanwhile when it is not, ImageNotFound when it is gone.
         """
 
     @abstractmethod
@@ -136,22 +143,6 @@ class Registry(ABC):
     @abstractmethod
     def remove_member(self, context: Context, image_id: str, member_id: str) -> None:
         """Remove a member; MemberNotFound."""
-
-    # locations
-
-    @abstractmethod
-    def set_locations(
-        self,
-        context: Context,
-        image_id: str,
-        revision: int,
-        locations: tuple[Location, ...],
-        changes: Mapping[str, Any],
-    ) -> Image:
-        """Make these the image's locations, in this order, and set fields, if it still is at this revision.
-
-        Bytes of ours that no location names any more are dropped. Raises like update_image.
-        """
 
     # blobs
 
@@ -248,6 +239,36 @@ class StoreStatus:
     reason: str | None = None
     free: int | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class ForeignStore(ABC):
+    """Reads bytes at places that are not ours, by the URL of a location that somebody entered.
+
+    Such bytes have no blob: nobody here has written them, counts them or removes them.
+    """
+
+    driver: ClassVar[str]
+    schemes: ClassVar[tuple[str, ...]]
+    """Of the URLs that it reads."""
+
+    def __init__(self, store_id: str) -> None:
+        self.id = store_id
+        self.description = ""
+        self.weight = 0
+
+    @abstractmethod
+    def open_url(self, url: str, offset: int = 0, length: int | None = None) -> tuple[Body, int | None]:
+        """The bytes from an offset on, `length` of them or all, and how many there are in all (None: not told).
+
+        Raises DataNotFound, RangeNotServed, StoreUnavailable.
+        """
+
+    @abstractmethod
+    def size_url(self, url: str) -> int:
+        """How many bytes there are, 0 when it is not told; InvalidLocation for a URL no image could be read from.
+
+        Raises StoreUnavailable when the place cannot be asked now.
+        """
 
 
 class Store(ABC):

@@ -13,7 +13,7 @@ LOCATION: Schema = {
         "url": {"type": "string", "maxLength": 255},
         "metadata": {"type": "object"},
         "validation_data": {
-            "description": "Values to be used to populate the corresponding image properties.",
+            "description": "Hashes that the data is known to have.",
             "type": "object",
             "writeOnly": True,
             "additionalProperties": False,
@@ -77,13 +77,13 @@ def member_schema() -> Schema:
     return {
         "name": "member",
         "properties": {
-            "member_id": {"type": "string", "description": "An identifier for the image member (tenantId)"},
-            "image_id": {"type": "string", "description": "An identifier for the image", "pattern": UUID_PATTERN},
-            "created_at": {"type": "string", "description": "Date and time of image member creation"},
-            "updated_at": {"type": "string", "description": "Date and time of last modification of image member"},
+            "member_id": {"type": "string", "description": "The project that the image is shared with."},
+            "image_id": {"type": "string", "description": "The image that is shared.", "pattern": UUID_PATTERN},
+            "created_at": {"type": "string", "description": "When it was shared, in UTC."},
+            "updated_at": {"type": "string", "description": "When the entry last changed, in UTC."},
             "status": {
                 "type": "string",
-                "description": "The status of this image member",
+                "description": "What the project says to it.",
                 "enum": ["pending", "accepted", "rejected"],
             },
             "schema": {"type": "string", "readOnly": True},

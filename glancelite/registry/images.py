@@ -68,7 +68,14 @@ class ImageQueries(Connected):
             )
         return to_images(rows)
 
-    def update_image(self, context: Context, image_id: str, revision: int, changes: Mapping[str, Any]) -> Image:
+    def update_image(
+        self,
+        context: Context,
+        image_id: str,
+        revision: int,
+        changes: Mapping[str, Any],
+        locations: tuple[Location, ...] | None = None,
+    ) -> Image:
         with self._transaction():
             before = self._read_image(image_id) if {"properties", "tags"} & changes.keys() else None
             self._advance(image_id, revision, to_columns(changes) | {"updated_at": self._now})
@@ -77,23 +84,15 @@ class ImageQueries(Connected):
                 new = marks_of(changes.get("properties", before.properties), changes.get("tags", before.tags))
                 self._delete_marks(image_id, old - new)
                 self._insert_marks(image_id, new - old)
+            if locations is not None:
+                self._set_locations(image_id, locations)
             return self._read_image(image_id, context)
 
-    def set_locations(
-        self,
-        context: Context,
-        image_id: str,
-        revision: int,
-        locations: tuple[Location, ...],
-        changes: Mapping[str, Any],
-    ) -> Image:
-        with self._transaction():
-            self._advance(image_id, revision, to_columns(changes) | {"updated_at": self._now})
-            self._change(LocationRow.delete().where(LocationRow.image_id == image_id))
-            for position, location in enumerate(locations):
-                self._insert_location(image_id, position, location)
-            self._drop_unnamed(image_id)
-            return self._read_image(image_id, context)
+    def _set_locations(self, image_id: str, locations: Iterable[Location]) -> None:
+        self._change(LocationRow.delete().where(LocationRow.image_id == image_id))
+        for position, location in enumerate(locations):
+            self._insert_location(image_id, position, location)
+        self._drop_unnamed(image_id)
 
     def _insert_location(self, image_id: str, position: int, location: Location) -> None:
         place = {"blob": location.blob, "url": location.url, "store": location.store}
