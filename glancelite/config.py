@@ -63,11 +63,14 @@ OPTIONS: tuple[Option, ...] = (
     Option("DEFAULT", "image_property_quota", "int", 128, "Most properties of one image; negative: no limit."),
     Option("DEFAULT", "image_member_quota", "int", 128, "Most members of one image; negative: no limit."),
     Option("DEFAULT", "image_tag_quota", "int", 128, "Most tags of one image; negative: no limit."),
+    Option("DEFAULT", "image_location_quota", "int", 10, "Most locations of one image; negative: no limit."),
     Option("DEFAULT", "limit_param_default", "int", 25, "Images on a page when the request names no limit.", minimum=1),
     Option("DEFAULT", "api_limit_max", "int", 1000, "Most images on a page, whatever the request asks for.", minimum=1),
     Option("DEFAULT", "user_storage_quota", "bytes", "0", "Most bytes a project's images may take: a number, with a "
            "unit B, KB, MB, GB or TB if you like; 0: no limit."),
     Option("DEFAULT", "show_image_direct_url", "bool", False, "Show the first location of an image as direct_url."),
+    Option("DEFAULT", "show_multiple_locations", "bool", False, "Show the locations of images, and let their owners "
+           "change them by PATCH."),
     Option("DEFAULT", "delayed_delete", "bool", False, "Keep the data of a deleted image for scrub_time seconds."),
     Option("DEFAULT", "scrub_time", "int", 0, "Seconds that the data of a deleted image is kept with delayed_delete.",
            minimum=0),
@@ -91,6 +94,8 @@ OPTIONS: tuple[Option, ...] = (
            "the store's options. Empty: one store, as [glance_store] says."),
     Option("glance_store", "default_backend", "str", "", "The store among enabled_backends that takes an image whose "
            "upload names none."),
+    Option("glance_store", "stores", "list", "file,http", "Drivers of the only store's service: with http, images may "
+           "also be located on the web."),
     Option("glance_store", "default_store", "str", "file", "Driver of the store that images go to: file or memory."),
     Option("glance_store", "filesystem_store_datadir", "path", "", "Directory of the file store. Empty: images in "
            "data_dir."),
@@ -152,18 +157,18 @@ def load(
     file: Path | None = None,
     environ: Mapping[str, str] | None = None,
     overrides: Mapping[Key, Any] | None = None,
-    store_options: Callable[[tuple[str, ...]], Iterable[Option]] = lambda enabled: (),
+    more_options: Callable[[tuple[str, ...]], Iterable[Option]] = lambda enabled: (),
 ) -> Config:
     """Read the configuration; raise ConfigError with a sentence that helps when anything in it is not understood.
 
-    `store_options` gives the options of the sections that `enabled_backends` brings with it.
+    `more_options` gives the options of other rooms, and of the sections that `enabled_backends` brings with it.
     """
     environ, overrides = environ or {}, overrides or {}
     written = _read_file(file) if file is not None else {}
     known = {option.key: option for option in OPTIONS}
     enabled = known["DEFAULT", "enabled_backends"]
     text = overrides.get(enabled.key) or environ.get(enabled.variable) or written.get(enabled.key, "")
-    known |= {option.key: option for option in store_options(_items(text))}
+    known |= {option.key: option for option in more_options(_items(text))}
     for section, name in written:
         _check_known(section, name, known, f"{file}: [{section}] {name}")
     found = {key: (option.default, "default") for key, option in known.items()}

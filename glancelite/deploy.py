@@ -5,6 +5,7 @@ paste ini by themselves (the paste factories below).
 """
 
 import atexit
+import hashlib
 import json
 import os
 import sys
@@ -19,6 +20,7 @@ import yaml
 from paste.deploy import loadapp
 
 from . import config as configuration
+from . import fetch
 from .config import Config
 from .domain import policy, protections, schemas, versions
 from .domain.ports import Registry
@@ -91,7 +93,8 @@ def load_config(
     file: Path | None, environ: Mapping[str, str], overrides: Mapping[configuration.Key, Any] | None = None
 ) -> Config:
     """The configuration from file (the usual one where none is named), environment and overrides."""
-    return configuration.load(file or configuration.find_file(environ), environ, overrides, store_options)
+    path = file or configuration.find_file(environ)
+    return configuration.load(path, environ, overrides, lambda enabled: (*store_options(enabled), *fetch.OPTIONS))
 
 
 def load_api(config: Config) -> Application:
@@ -141,8 +144,17 @@ def build_services(config: Config) -> Services:
             "members": schemas.members_schema(),
         },
         validator=_validator(image),
+        hash_digits=_hash_digits(config["hashing_algorithm"]),
         nullable=schemas.nullable_properties(image),
     )
+
+
+def _hash_digits(algorithm: str) -> int:
+    """Digits of a hash; ConfigError for an algorithm that cannot be used everywhere or has no fixed length."""
+    if algorithm not in hashlib.algorithms_guaranteed or not hashlib.new(algorithm).digest_size:
+        names = ", ".join(sorted(name for name in hashlib.algorithms_guaranteed if hashlib.new(name).digest_size))
+        raise ConfigError(reason=f"hashing_algorithm is '{algorithm}'; it must be one of {names}.")
+    return hashlib.new(algorithm).digest_size * 2
 
 
 def _image_schema(config: Config) -> schemas.Schema:

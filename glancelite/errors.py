@@ -86,6 +86,24 @@ class MultipleRanges(BadRequest):
     code, message = "multiple-ranges", "Requests with multiple ranges are not supported."
 
 
+class UriRefused(BadRequest):
+    code, message = "uri-refused", "URI for web-download does not pass filtering: {uri} ({reason})."
+
+
+class InvalidLocation(BadRequest):
+    code, message = "invalid-location", "Invalid location: {reason}"
+
+
+class RemoteRefused(BadRequest):
+    """A place that a user named answers, but with nothing that can be used."""
+
+    code, message = "remote-refused", "{uri} cannot be fetched: {reason}."
+
+
+class RangeNotServed(BadRequest):
+    code, message = "range-not-served", "{uri} serves no ranges; ask for all of it."
+
+
 # 401, 403 -------------------------------------------------------------------------------------------------------------
 
 
@@ -185,6 +203,10 @@ class TokenNotFound(NotFound):
     code, message = "token-not-found", "There is no such token; perhaps it was revoked or has run out."
 
 
+class RemoteNotFound(NotFound):
+    code, message = "remote-not-found", "There is nothing to fetch at {uri}."
+
+
 class MethodNotAllowed(GlanceliteError):
     code, status, message = "method-not-allowed", 405, "The method {method} is not allowed for this resource."
 
@@ -235,6 +257,10 @@ class Gone(GlanceliteError):
     message = "Image {image_id} was deleted before its data was complete."
 
 
+class StoreReadOnly(GlanceliteError):
+    code, status, message = "store-read-only", 410, "The image store '{store}' takes no images; it only reads them."
+
+
 class LengthRequired(GlanceliteError):
     code, status = "length-required", 411
     message = "The length of the body must be told: send a Content-Length (0 for none)."
@@ -262,6 +288,10 @@ class QuotaExceeded(TooLarge):
 
 class StoreFull(TooLarge):
     code, message = "store-full", "There is not enough disk space on the image store '{store}'."
+
+
+class RemoteTooLarge(TooLarge):
+    code, message = "remote-too-large", "{uri} has more than the {limit} bytes that may be fetched."
 
 
 class UnsupportedMediaType(GlanceliteError):
@@ -327,6 +357,10 @@ class RegistryRefused(Unavailable):
 
 class StoreUnavailable(Unavailable):
     code, message = "store-unavailable", "The image store '{store}' cannot be used at the moment: {reason}"
+
+
+class RemoteUnavailable(Unavailable):
+    code, message = "remote-unavailable", "{uri} cannot be fetched at the moment: {reason}."
 
 
 # Start-up -------------------------------------------------------------------------------------------------------------

@@ -113,7 +113,8 @@ class Registry(ABC):
     ) -> Image:
         """Set fields, `properties`, `tags` and `locations` as a whole, if the image still is at this revision.
 
-        Bytes of ours that no location names any more are dropped. Raises ChangedMeanwhile when it is not, ImageNotFound when it is gone.
+        Bytes of ours that no location names any more are dropped. Raises ChangedMeanwhile when it is not,
+        ImageNotFound when it is gone.
         """
 
     @abstractmethod
@@ -255,6 +256,10 @@ class ForeignStore(ABC):
         self.id = store_id
         self.description = ""
         self.weight = 0
+
+    def show_properties(self) -> dict[str, Any]:
+        """What an operator may want to know of it; no secrets."""
+        return {}
 
     @abstractmethod
     def open_url(self, url: str, offset: int = 0, length: int | None = None) -> tuple[Body, int | None]:

@@ -138,7 +138,7 @@ def parse_image_properties(document: Any) -> tuple[dict[str, Schema], tuple[str,
 
 
 def _is_settable(field: Field) -> bool:
-    return not field.is_read_only and field.name != "locations"
+    return not field.is_read_only
 
 
 def _shown(field: Field) -> Schema:

@@ -72,6 +72,8 @@ class PacedSocket(socket.socket):
 class PacedTlsSocket(PacedSocket, ssl.SSLSocket):
     """The same with TLS inside."""
 
+    suppress_ragged_eofs: bool
+
 
 def make_tls(ca_file: str = "", insecure: bool = False) -> ssl.SSLContext:
     """TLS that trusts the system's authorities, or those of a file; `insecure` trusts anybody."""

@@ -3,7 +3,6 @@
 import base64
 import logging
 import re
-import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urljoin
@@ -20,7 +19,7 @@ MOST_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
 _GONE = (404, 410)
 _BUSY = (429, 502, 503, 504)
-_LOCATION = re.compile(r"[\x21-\x5b\x5d-\x7e]+")  # printable ASCII but the backslash
+_LOCATION = re.compile(r"[\x21\x22\x24-\x5b\x5d-\x7e]+")  # printable ASCII, neither fragment nor backslash
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +44,8 @@ def open_url(
     """The answer of the place that the URL names, following up to five redirects.
 
     `minimum_rate` (bytes a second; 0: any) is an average that counts after `idle_timeout` seconds of waiting, which is
-    also the longest silence. `headers` and credentials go to the URL's own host only. Raises UriRefused, RemoteNotFound,
-    RemoteRefused, RemoteTooLarge, RangeNotServed, RemoteUnavailable; reading raises the last three, too.
+    also the longest silence. `headers` and credentials go to the URL's own host only. Raises UriRefused,
+    RemoteNotFound, RangeNotServed and, as reading does, RemoteRefused, RemoteTooLarge and RemoteUnavailable.
     """
     wish = Wish(offset or 0, length, cap, method == "HEAD")
     pace = Pace(url.shown, total_timeout, idle_timeout, minimum_rate)
@@ -56,7 +55,7 @@ def open_url(
         with _told_of(url, place):
             check_rules(place, rules)
             addresses = find_addresses(place, rules, resolve)
-        tls = _trust(ca_file, insecure) if place.scheme == "https" else None
+        tls = make_tls(ca_file, insecure) if place.scheme == "https" else None
         asked = exchange(method, place, addresses, {**_own_headers(wish), **sent}, pace, connect_timeout, tls)
         try:
             log.info("%s %s -> %s", method, place, asked.status)
@@ -83,10 +82,6 @@ def _authorization(url: Url) -> dict[str, str]:
 def _own_headers(wish: Wish) -> dict[str, str]:
     own = {"User-Agent": "glancelite", "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close"}
     return own | {"Range": wish.header} if wish.is_range and not wish.is_head else own
-
-
-def _trust(ca_file: str, insecure: bool) -> ssl.SSLContext:
-    return make_tls(ca_file, insecure)
 
 
 @contextmanager
@@ -116,11 +111,11 @@ def _follow(asked: Exchange, url: Url, place: Url, rules: Rules) -> Url:
     location = asked.headers.get("Location", "")
     with _told_of(url, None):
         if not _LOCATION.fullmatch(location):
-            raise UriRefused(uri=url.shown, reason="it is no URI")
+            raise UriRefused(uri=url.shown, reason="it is no URI, or one with a fragment")
         try:
             text = urljoin(place.origin + place.target, location)
         except ValueError as error:
-            raise UriRefused(uri=url.shown, reason="it is no URI") from error
+            raise UriRefused(uri=url.shown, reason="it is no URI, or one with a fragment") from error
         target = check_url(text, rules)
         if place.scheme == "https" and target.scheme != "https":
             raise UriRefused(uri=url.shown, reason="it would leave TLS")

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
 from ..errors import UriRefused
-from .addresses import Address, allows_address
-from .rules import Rules
+from .addresses import allows_address
+from .rules import Address, Rules
 
 PORTS = {"http": 80, "https": 443}
 LONGEST = 8192

@@ -1,4 +1,4 @@
-"""One request and its answer over urllib3, to an address that was checked; urllib3's and the socket's errors as ours."""
+"""One request and its answer over urllib3, to an address that was checked; the library's errors as ours."""
 
 import ssl
 from collections.abc import Iterator, Mapping

@@ -17,6 +17,7 @@ from ..errors import (
     ImageDeactivated,
     ImageTooLarge,
     RegistryFull,
+    StoreReadOnly,
     StoreUnavailable,
     Unavailable,
     UnknownStore,
@@ -64,6 +65,8 @@ def upload_image(
 def choose_store(services: Services, store_id: str | None) -> Store:
     """The store of this id, the default one without; UnknownStore (400)."""
     store = services.stores.default if store_id is None else services.stores.get(store_id)
+    if store is None and store_id in services.stores.foreign:
+        raise StoreReadOnly(store=store_id)
     if store is None:
         raise UnknownStore(store=store_id)
     return store
@@ -131,7 +134,12 @@ def give_up(services: Services, key: str, store: Store, *, bytes_first: bool = F
 
 
 def download_image(
-    services: Services, context: Context, image: Image, offset: int = 0, prefer: Sequence[str] = ()
+    services: Services,
+    context: Context,
+    image: Image,
+    offset: int = 0,
+    length: int | None = None,
+    prefer: Sequence[str] = (),
 ) -> Body | None:
     """The image's bytes from an offset on, opened before anything is answered; None when it has no data.
 
@@ -145,7 +153,7 @@ def download_image(
     failure: GlanceliteError = DataNotFound(image_id=image.id)
     for location in _in_order(services, image, prefer):
         try:
-            return _open(services, image, location, offset)
+            return _open(services, image, location, offset, length)
         except (DataNotFound, StoreUnavailable) as error:
             log.error("image %s cannot be read from store %s: %s", image.id, location.store, error)
             failure = error if isinstance(error, StoreUnavailable) else failure
@@ -156,19 +164,32 @@ def _in_order(services: Services, image: Image, prefer: Sequence[str]) -> list[L
     """Locations in preferred stores first, then by weight of their store, then as they are kept."""
 
     def rank(location: Location) -> tuple[int, int]:
-        store = services.stores.get(location.store)
+        store = services.stores.get(location.store) or services.stores.foreign.get(location.store)
         place = prefer.index(location.store) if location.store in prefer else len(prefer)
         return place, -store.weight if store else 0
 
     return sorted(image.locations, key=rank)
 
 
-def _open(services: Services, image: Image, location: Location, offset: int) -> Body:
+def _open(services: Services, image: Image, location: Location, offset: int, length: int | None) -> Body:
+    if location.blob is None:
+        return _open_foreign(services, image, location, offset, length)
     store = services.stores.get(location.store)
-    if store is None or location.blob is None:
+    if store is None:
         raise StoreUnavailable(store=location.store, reason="it is not configured here.")
     body, size = store.open(location.blob, offset)
     if size != image.size:
+        body.close()
+        raise DataNotFound(image_id=image.id)
+    return body
+
+
+def _open_foreign(services: Services, image: Image, location: Location, offset: int, length: int | None) -> Body:
+    store = services.stores.foreign.get(location.store)
+    if store is None:
+        raise StoreUnavailable(store=location.store, reason="it is not configured here.")
+    body, size = store.open_url(location.url, offset, length)
+    if size is not None and size != image.size:
         body.close()
         raise DataNotFound(image_id=image.id)
     return body

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -30,6 +31,7 @@ T = TypeVar("T")
 
 _TRIES = 10
 """How often a change is made anew on top of a rival's before its caller is told of the conflict."""
+_PLACED = ("status", "size", "checksum", "os_hash_algo", "os_hash_value")
 _TAG_MAX = 255
 _VISIBILITY_RULES = {"public": "publicize_image", "community": "communitize_image"}
 
@@ -73,8 +75,17 @@ def list_images(services: Services, context: Context, query: ImageQuery) -> tupl
     return () if is_blind else services.registry.list_images(context, query)
 
 
-def update_image(services: Services, context: Context, image: Image, changes: Sequence[Change]) -> Image:
-    """Apply a patch, all of it or nothing; on top of a rival's change where one was faster."""
+def update_image(
+    services: Services,
+    context: Context,
+    image: Image,
+    changes: Sequence[Change],
+    change_places: Callable[[Image], Image] | None = None,
+) -> Image:
+    """Apply a patch, all of it or nothing; on top of a rival's change where one was faster.
+
+    `change_places` gives the image its new locations, where the patch has any.
+    """
 
     def attempt(current: Image) -> Image:
         values = apply_patch(current, changes, partial(services.protections.allow, context))
@@ -82,11 +93,19 @@ def update_image(services: Services, context: Context, image: Image, changes: Se
             raise ForeignOwner(owner=values["owner"])
         _check_visibility(services, context, current, values)
         _check_growth(services, current, values)
-        if not values:
+        placed = change_places(replace(current, **values)) if change_places else None
+        if placed:
+            values |= {
+                name: getattr(placed, name) for name in _PLACED if getattr(placed, name) != getattr(current, name)
+            }
+        if not values and (placed is None or placed.locations == current.locations):
             return current
-        return services.registry.update_image(context, current.id, current.revision, values)
+        places = placed.locations if placed else None
+        return services.registry.update_image(context, current.id, current.revision, values, places)
 
-    return on_top(services, context, image, "modify_image", attempt)
+    updated = on_top(services, context, image, "modify_image", attempt)
+    services.debts.wake.set()
+    return updated
 
 
 def delete_image(services: Services, context: Context, image: Image) -> None:

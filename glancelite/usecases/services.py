@@ -2,13 +2,13 @@
 
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..config import Config
 from ..domain.policy import Policy
-from ..domain.ports import Registry, Store
+from ..domain.ports import ForeignStore, Registry, Store
 from ..domain.protections import Protections
 from ..domain.schemas import Schema
 from ..domain.validate import Validator
@@ -26,6 +26,11 @@ class Stores(Protocol):
     def __iter__(self) -> Iterator[Store]: ...
 
     def get(self, store_id: str) -> Store | None: ...
+
+    @property
+    def foreign(self) -> Mapping[str, ForeignStore]: ...
+
+    def find_foreign(self, url: str) -> ForeignStore | None: ...
 
     def attach(self, registry: Registry) -> None: ...
 
@@ -62,6 +67,8 @@ class Services:
     protections: Protections
     schemas: dict[str, Schema]
     validator: Validator
+    hash_digits: int = 128
+    """Hexadecimal digits of os_hash_value."""
     nullable: frozenset[str] = frozenset()
     """Additional properties that may be null."""
     debts: Debts = field(default_factory=Debts)

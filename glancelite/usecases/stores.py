@@ -4,6 +4,7 @@ from typing import Any
 
 from ..domain.context import Context
 from ..domain.image import Image
+from ..domain.ports import ForeignStore, Store
 from ..errors import LastLocation, NoSuchStore, NotInStore, NotMultiStore, StatusConflict
 from .images import on_top
 from .services import Services
@@ -18,8 +19,10 @@ def require_multi(services: Services) -> None:
 def list_stores(services: Services) -> list[dict[str, Any]]:
     """Id and description of each store; the default one says so. Values are text, as the Image API has it."""
     found = []
-    for store in services.stores:
+    for store in (*services.stores, *services.stores.foreign.values()):
         entry: dict[str, Any] = {"id": store.id}
+        if isinstance(store, ForeignStore):
+            entry["read-only"] = "true"
         if store.description:
             entry["description"] = store.description
         if store is services.stores.default:
@@ -30,7 +33,9 @@ def list_stores(services: Services) -> list[dict[str, Any]]:
 
 def list_store_details(services: Services) -> list[dict[str, Any]]:
     """The same with driver, weight and properties of each."""
-    stores = {store.id: store for store in services.stores}
+    stores: dict[str, Store | ForeignStore] = {store.id: store for store in services.stores} | dict(
+        services.stores.foreign
+    )
     return [
         entry
         | {

@@ -42,7 +42,7 @@ def parse_download(call: Call) -> tuple[str, ...]:
     if values and not call.services.stores.is_multi:
         raise InvalidParameter(name="prefer", reason="this service does not have several stores.")
     for name in names:
-        if call.services.stores.get(name) is None:
+        if call.services.stores.get(name) is None and name not in call.services.stores.foreign:
             raise InvalidParameter(name="prefer", reason=f"there is no store '{name}'.")
     return names
 
@@ -57,7 +57,7 @@ def download(call: Call) -> Response:
     size = image.size or 0
     part = parse_range(call.request, size)
     offset, length = part or (0, size)
-    body = data.download_image(call.services, call.context, image, offset, call.payload)
+    body = data.download_image(call.services, call.context, image, offset, length if part else None, call.payload)
     if body is None:
         return Response(status=204, headers={"Content-Length": "0"})
     headers = {"Content-MD5": image.checksum} if image.checksum else {}
