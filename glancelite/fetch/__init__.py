@@ -11,6 +11,7 @@ exactly as the remote sends them; its words never become ours.
 
 from .answer import Fetched
 from .lookup import Resolve, find_addresses, look_up
+from .pace import make_tls
 from .request import open_url
 from .rules import OPTIONS, Rules, read_rules
 from .url import Url, check_url
@@ -24,6 +25,7 @@ __all__ = [
     "check_url",
     "find_addresses",
     "look_up",
+    "make_tls",
     "open_url",
     "read_rules",
 ]

@@ -3,10 +3,12 @@
 import re
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from ..errors import RangeNotServed, RemoteRefused, RemoteTooLarge, RemoteUnavailable
-from .wire import Exchange
+
+if TYPE_CHECKING:
+    from .wire import Exchange
 
 PIECE = 1 << 20
 MOST_SKIPPED = 16 << 20
@@ -38,7 +40,7 @@ class Wish:
 class Fetched:
     """An answer that was accepted. `size` is how many bytes it brings, `total` how many there are, None if unknown."""
 
-    def __init__(self, exchange: Exchange, wish: Wish, shown: str) -> None:
+    def __init__(self, exchange: "Exchange", wish: Wish, shown: str) -> None:
         self._exchange, self._wish, self._shown = exchange, wish, shown
         self._received = 0
         self.status = exchange.status

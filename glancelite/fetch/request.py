@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from ..errors import RemoteNotFound, RemoteRefused, RemoteUnavailable, UriRefused
@@ -13,13 +14,17 @@ from .lookup import Resolve, find_addresses, look_up
 from .pace import Pace, make_tls
 from .rules import Rules
 from .url import Url, check_rules, check_url
-from .wire import Exchange, exchange
+
+if TYPE_CHECKING:
+    from .wire import Exchange
 
 MOST_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
 _GONE = (404, 410)
 _BUSY = (429, 502, 503, 504)
 _LOCATION = re.compile(r"[\x21\x22\x24-\x5b\x5d-\x7e]+")  # printable ASCII, neither fragment nor backslash
+
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +52,8 @@ def open_url(
     also the longest silence. `headers` and credentials go to the URL's own host only. Raises UriRefused,
     RemoteNotFound, RangeNotServed and, as reading does, RemoteRefused, RemoteTooLarge and RemoteUnavailable.
     """
+    from .wire import exchange  # brings urllib3, which a service that fetches nothing does without
+
     wish = Wish(offset or 0, length, cap, method == "HEAD")
     pace = Pace(url.shown, total_timeout, idle_timeout, minimum_rate)
     sent = {**(headers or {}), **_authorization(url)}
@@ -96,7 +103,7 @@ def _told_of(url: Url, place: Url | None) -> Iterator[None]:
         raise UriRefused(uri=url.shown, reason=reason) from error
 
 
-def _check_status(asked: Exchange, wish: Wish, url: Url) -> None:
+def _check_status(asked: "Exchange", wish: Wish, url: Url) -> None:
     status = asked.status
     if status in _GONE:
         raise RemoteNotFound(uri=url.shown)
@@ -106,14 +113,14 @@ def _check_status(asked: Exchange, wish: Wish, url: Url) -> None:
         raise RemoteRefused(uri=url.shown, reason=f"it answers with status {status}")
 
 
-def _follow(asked: Exchange, url: Url, place: Url, rules: Rules) -> Url:
+def _follow(asked: "Exchange", url: Url, place: Url, rules: Rules) -> Url:
     """The redirect's target, checked from the start."""
     location = asked.headers.get("Location", "")
     with _told_of(url, None):
         if not _LOCATION.fullmatch(location):
             raise UriRefused(uri=url.shown, reason="it is no URI, or one with a fragment")
         try:
-            text = urljoin(place.origin + place.target, location)
+            text = location if _ABSOLUTE.match(location) else urljoin(place.origin + place.target, location)
         except ValueError as error:
             raise UriRefused(uri=url.shown, reason="it is no URI, or one with a fragment") from error
         target = check_url(text, rules)

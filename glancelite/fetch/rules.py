@@ -85,7 +85,9 @@ def read_rules(config: Config) -> Rules:
         disallowed_hosts=hosts("disallowed_hosts"),
         allowed_ports=frozenset(_parse_all(config, "allowed_ports", int, "port numbers are")),
         disallowed_ports=frozenset(_parse_all(config, "disallowed_ports", int, "port numbers are")),
-        allowed_networks=tuple(_parse_all(config, "allowed_networks", _network, "networks such as 10.1.0.0/16 are")),
+        allowed_networks=tuple(
+            _parse_all(config, "allowed_networks", parse_network, "networks such as 10.1.0.0/16 are")
+        ),
         allow_private=config.get(_SECTION, "allow_private"),
     )
 
@@ -98,5 +100,6 @@ def _parse_all(config: Config, name: str, parse: Callable[[str], T], expected: s
         raise ConfigError(reason=reason) from error
 
 
-def _network(text: str) -> Network:
+def parse_network(text: str) -> Network:
+    """A network, or a single address as one; ValueError."""
     return ipaddress.ip_network(text, strict=False)

@@ -48,10 +48,7 @@ def exchange(
     try:
         with translated(pace.shown):
             pace.allow(HEAD_BYTES)
-            connection.request(
-                method, url.target, headers={**headers, "Host": url.authority},
-                preload_content=False, decode_content=False, enforce_content_length=True,
-            )  # fmt: skip
+            connection.request(method, url.target, headers={**headers, "Host": url.authority}, preload_content=False)
             return Exchange(connection, connection.getresponse(), pace)
     except BaseException:
         connection.close()
@@ -94,7 +91,7 @@ def translated(shown: str) -> Iterator[None]:
         yield
     except ssl.SSLCertVerificationError as error:
         raise RemoteRefused(uri=shown, reason="its TLS certificate is not valid for it") from error
-    except (IncompleteRead, exceptions.ProtocolError) as error:
+    except (IncompleteRead, exceptions.ProtocolError, exceptions.SSLError) as error:
         raise RemoteUnavailable(uri=shown, reason="its answer ended before it was complete") from error
     except exceptions.NewConnectionError as error:
         raise RemoteUnavailable(uri=shown, reason="no connection to it can be made") from error

@@ -11,6 +11,7 @@ its beginning up to a bound. Credentials are sent as HTTP Basic to that host onl
 from ..config import Option
 from ..domain.ports import Body, ForeignStore
 from ..errors import (
+    ConfigError,
     DataNotFound,
     InvalidLocation,
     RemoteNotFound,
@@ -20,7 +21,7 @@ from ..errors import (
     StoreUnavailable,
     UriRefused,
 )
-from ..fetch import Fetched, Resolve, Rules, check_url, look_up, open_url
+from ..fetch import Fetched, Resolve, Rules, check_url, look_up, make_tls, open_url
 
 OPTIONS: tuple[Option, ...] = (
     Option("", "https_ca_certificates_file", "path", "", "Certificates of the authorities that the http store trusts. "
@@ -46,6 +47,12 @@ class HttpStore(ForeignStore):
         resolve: Resolve = look_up,
     ) -> None:
         super().__init__(store_id)
+        try:
+            if ca_file:
+                make_tls(ca_file)
+        except OSError as error:
+            reason = f"https_ca_certificates_file: {ca_file} holds no certificates that can be read."
+            raise ConfigError(reason=reason) from error
         self._rules, self._cap = rules, cap
         self._ca_file, self._insecure, self._resolve = ca_file, insecure, resolve
 
