@@ -107,6 +107,52 @@ OPTIONS: tuple[Option, ...] = (
            "policies."),
     Option("oslo_policy", "policy_file", "path", "", "YAML file with rules that replace the defaults by name. Empty: "
            "the defaults."),
+    Option("DEFAULT", "use_keystone_limits", "bool", False, "Keep projects to the limits registered for them in "
+           "Keystone."),
+    Option("keystone_authtoken", "auth_url", "str", "", "Where Keystone is, for the keystone pipeline: "
+           "https://HOST:5000/v3."),
+    Option("keystone_authtoken", "www_authenticate_uri", "str", "", "Where clients are told to find Keystone. Empty: "
+           "as auth_url."),
+    Option("keystone_authtoken", "auth_type", "str", "password", "How this service logs in at Keystone."),
+    Option("keystone_authtoken", "username", "str", "", "User that this service is at Keystone."),
+    Option("keystone_authtoken", "password", "str", "", "Its password.", secret=True),
+    Option("keystone_authtoken", "project_name", "str", "service", "Its project."),
+    Option("keystone_authtoken", "user_domain_name", "str", "Default", "Its domain."),
+    Option("keystone_authtoken", "project_domain_name", "str", "Default", "Its project's domain."),
+    Option("keystone_authtoken", "region_name", "str", "", "Region of Keystone's catalog to find Keystone in."),
+    Option("keystone_authtoken", "interface", "str", "", "Interface of the catalog to find Keystone by: public, "
+           "internal or admin. Empty: internal."),
+    Option("keystone_authtoken", "service_type", "str", "image", "What this service is called in Keystone's catalog "
+           "and in the access rules of application credentials."),
+    Option("keystone_authtoken", "service_token_roles", "list", "service", "Roles of which a service token needs one."),
+    Option("keystone_authtoken", "service_token_roles_required", "bool", True, "Count a service token without any of "
+           "those roles as none."),
+    Option("keystone_authtoken", "cafile", "path", "", "Certificates to check Keystone's with. Empty: the system's."),
+    Option("keystone_authtoken", "insecure", "bool", False, "Talk to Keystone without checking its certificate."),
+    Option("keystone_authtoken", "memcached_servers", "list", "", "HOST:PORT of memcached servers that remember "
+           "tokens. Empty: each process remembers its own."),
+    Option("keystone_authtoken", "token_cache_time", "int", 300, "Seconds that a token found good is believed without "
+           "asking again, so that one revoked works that long; 0: never.", minimum=0),
+    Option("keystone_authtoken", "http_connect_timeout", "int", 10, "Seconds to wait for Keystone.", minimum=1),
+    Option("keystone_authtoken", "http_request_max_retries", "int", 1, "How often a connection to Keystone is tried "
+           "again.", minimum=0),
+    Option("oslo_limit", "auth_url", "str", "", "Where Keystone is, for use_keystone_limits. Empty: as in "
+           "[keystone_authtoken]."),
+    Option("oslo_limit", "auth_type", "str", "password", "How this service logs in there to read limits."),
+    Option("oslo_limit", "username", "str", "", "User that reads limits; it may read those of every project."),
+    Option("oslo_limit", "password", "str", "", "Its password.", secret=True),
+    Option("oslo_limit", "user_domain_name", "str", "Default", "Its domain."),
+    Option("oslo_limit", "system_scope", "str", "", "`all` for a user with a role on the system."),
+    Option("oslo_limit", "project_name", "str", "", "The user's project, where it has no role on the system."),
+    Option("oslo_limit", "project_domain_name", "str", "", "That project's domain."),
+    Option("oslo_limit", "endpoint_id", "str", "", "Endpoint of this service in Keystone, which limits are registered "
+           "for. Empty: found by endpoint_service_type."),
+    Option("oslo_limit", "endpoint_service_type", "str", "image", "Type of the service whose endpoint this is."),
+    Option("oslo_limit", "endpoint_interface", "str", "public", "Its interface: public, internal or admin."),
+    Option("oslo_limit", "endpoint_region_name", "str", "", "Its region, where there are several."),
+    Option("oslo_limit", "cafile", "path", "", "Certificates to check Keystone's with. Empty: the system's."),
+    Option("oslo_limit", "insecure", "bool", False, "Talk to Keystone without checking its certificate."),
+    Option("oslo_limit", "timeout", "int", 10, "Seconds to wait for Keystone.", minimum=1),
     Option("paste_deploy", "config_file", "path", "", "The paste ini with the pipelines. Empty: the one that comes "
            "with glancelite."),
     Option("paste_deploy", "flavor", "str", "none", "Which pipeline of the ini is used: how callers are known (none, "
@@ -142,6 +188,14 @@ class Config:
     def get(self, section: str, name: str) -> Any:
         """The value of one option; KeyError when there is no such option (a slip in our code)."""
         return self.values[section, name]
+
+    def section(self, name: str, *, given: bool = False) -> dict[str, Any]:
+        """The options of a section that have a value, by name; with `given` only those that somebody set."""
+        return {
+            key[1]: value
+            for key, value in self.values.items()
+            if key[0] == name and value not in ("", ()) and not (given and self.sources.get(key) == "default")
+        }
 
     def __getitem__(self, key: str) -> Any:
         """`config["name"]` of section DEFAULT, `config["section.name"]` of another."""

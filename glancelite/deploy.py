@@ -23,7 +23,7 @@ from . import config as configuration
 from . import fetch
 from .config import Config
 from .domain import policy, protections, schemas, versions
-from .domain.ports import Registry
+from .domain.ports import Limits, Registry
 from .domain.validate import Validator
 from .errors import ConfigError, GlanceliteError
 from .middleware.catch_errors import CatchErrors
@@ -144,6 +144,7 @@ def build_services(config: Config) -> Services:
             "members": schemas.members_schema(),
         },
         validator=_validator(image),
+        limits=_open_limits(config),
         hash_digits=_hash_digits(config["hashing_algorithm"]),
         nullable=schemas.nullable_properties(image),
     )
@@ -211,6 +212,17 @@ def _open_registry(config: Config) -> Registry:
     return registry
 
 
+def _open_limits(config: Config) -> Limits | None:
+    if not config["use_keystone_limits"]:
+        return None
+    try:
+        from .limits import SECTION, KeystoneLimits  # its libraries are heavy, and an extra
+    except ImportError as error:
+        reason = f"use_keystone_limits needs {error.name}: install it with pip install 'glancelite[keystone]'."
+        raise ConfigError(reason=reason) from error
+    return KeystoneLimits({"auth_url": config["keystone_authtoken.auth_url"]} | config.section(SECTION))
+
+
 # Paste ----------------------------------------------------------------------------------------------------------------
 
 
@@ -248,7 +260,8 @@ def _check_pipeline(app: Any) -> None:
         raise ConfigError(reason="The pipeline must begin with the filter catch_errors.")
     names = {type(one).__name__ for one in filters}
     if not any(getattr(one, "is_auth", False) for one in filters) and "AuthProtocol" not in names:
-        raise ConfigError(reason="The pipeline has no auth filter: none_auth, file_auth, trusted_auth or authtoken.")
+        known = "keystone_auth, file_auth, trusted_auth or none_auth"
+        raise ConfigError(reason=f"The pipeline has no auth filter: {known}.")
     if "Identity" not in names:
         raise ConfigError(reason="The pipeline lacks the filter identity, behind its auth filter.")
 
@@ -322,6 +335,18 @@ def file_auth_filter_factory(global_conf: Knobs, **knobs: str) -> Callable[[WSGI
     """`use = egg:glancelite#file_auth`: the users file of the data directory."""
     users = open_users(_instance(global_conf).config)
     return lambda app: FileAuth(app, users=users, **knobs)
+
+
+def keystone_auth_filter_factory(global_conf: Knobs, **knobs: str) -> Callable[[WSGIApplication], WSGIApplication]:
+    """`use = egg:glancelite#keystone_auth`: knobs of the ini stand in for what [keystone_authtoken] leaves open."""
+    try:
+        from .middleware.keystone_auth import SECTION, KeystoneAuth  # its libraries are heavy, and an extra
+    except ImportError as error:
+        reason = f"Authentication by Keystone needs {error.name}: install it with pip install 'glancelite[keystone]'."
+        raise ConfigError(reason=reason) from error
+    config = _instance(global_conf).config
+    merged: dict[str, Any] = config.section(SECTION) | knobs | config.section(SECTION, given=True)
+    return lambda app: KeystoneAuth(app, **merged)
 
 
 def open_users(config: Config) -> UsersFile:

@@ -286,6 +286,18 @@ class QuotaExceeded(TooLarge):
     message = "The limit on {what} has been exceeded. Attempted: {attempted}, maximum: {maximum}."
 
 
+class LimitExceeded(QuotaExceeded):
+    code = "limit-exceeded"
+    message = (
+        "The limit on {resource} of project {project} has been exceeded. "
+        "Used: {usage}, asked for: {asked}, limit: {limit}."
+    )
+
+
+class LimitMissing(QuotaExceeded):
+    code, message = "limit-missing", "Keystone has no limit on {resource} registered; without one nothing is allowed."
+
+
 class StoreFull(TooLarge):
     code, message = "store-full", "There is not enough disk space on the image store '{store}'."
 
@@ -357,6 +369,14 @@ class RegistryRefused(Unavailable):
 
 class StoreUnavailable(Unavailable):
     code, message = "store-unavailable", "The image store '{store}' cannot be used at the moment: {reason}"
+
+
+class KeystoneUnavailable(Unavailable):
+    code, message = "keystone-unavailable", "Keystone, which knows the callers, cannot be asked at the moment."
+
+
+class LimitsUnavailable(Unavailable):
+    code, message = "limits-unavailable", "Keystone, which keeps the limits, cannot be asked at the moment."
 
 
 class RemoteUnavailable(Unavailable):

@@ -42,8 +42,8 @@ def admit(services: Services, operation: "Operation") -> Callable[..., Response]
     def view(**path: str) -> Response:
         _check_path()
         context = _context()
-        if context.is_system_scoped and (operation.rule or operation.target):
-            raise Forbidden(reason="A token scoped to the system has no images; use one scoped to a project.")
+        if context.is_system_scoped and (operation.rule or operation.target or operation.body != "none"):
+            raise Forbidden(reason="A token scoped to the system or a domain has no images; use a project's.")
         is_admin = services.policy.allows(context, "context_is_admin", {})
         call = Call(services, replace(context, admin=is_admin), request, path)
         if operation.body == "none":

@@ -8,7 +8,7 @@ from flask import Response
 
 from ..domain.patch import MEDIA_TYPES
 from .gate import Call
-from .v2 import image_data, images, members, schemas, stores
+from .v2 import image_data, images, info, members, schemas, stores
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,8 @@ OPERATIONS: tuple[Operation, ...] = (
               stores.list_details, rule="stores_info_detail", parse=stores.parse_any),
     Operation("show_import_methods", "GET", "/v2/info/import", "Show the ways to import image data.",
               stores.show_import_methods),
+    Operation("show_usage", "GET", "/v2/info/usage", "Show what the caller's project uses of its limits.",
+              info.show_usage),
     Operation("show_openapi", "GET", "/v2/openapi.json", "Show this API as an OpenAPI document.",
               schemas.show("openapi")),
     Operation("show_image_schema", "GET", "/v2/schemas/image", "Show the JSON schema of an image.",

@@ -62,6 +62,7 @@ class Context:
     request_id: str = ""
     is_anonymous: bool = False
     is_system_scoped: bool = False
+    """Is the token for the system or a domain, and so for no project?"""
     admin: bool | None = None
     """What the rule context_is_admin said; None where nobody asked it."""
 

@@ -25,7 +25,17 @@ class Policy:
 
     def __init__(self, overrides: Mapping[str, str] | None = None) -> None:
         self._texts = {rule.name: rule.default for rule in RULES} | dict(overrides or {})
+        self.references: dict[str, list[str]] = {}
+        """Rules by the name of the rule that refers to them."""
         self._checks = {name: _Parser(name, text, self).parse() for name, text in self._texts.items()}
+        for name in self._texts:
+            self._refuse_circle(name, ())
+
+    def _refuse_circle(self, name: str, trail: tuple[str, ...]) -> None:
+        if name in trail:
+            raise ConfigError(reason=f"Policy rules refer to each other in a circle: {', '.join((*trail, name))}.")
+        for other in self.references.get(name, ()):
+            self._refuse_circle(other, (*trail, name))
 
     def allows(self, context: Context, rule: str, target: Target) -> bool:
         """Does the rule let this caller do it to this target?"""
@@ -110,6 +120,7 @@ class _Parser:
             policy = self._policy
             if not policy.knows(match):
                 raise ConfigError(reason=f"Policy rule '{self._name}' refers to rule:{match}, which there is not.")
+            policy.references.setdefault(self._name, []).append(match)
             return lambda c, t: policy.allows(c, match, t)
         if kind == "is_admin":
             return lambda c, t: c.is_admin == (match.lower() == "true")

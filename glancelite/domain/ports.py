@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol
 
 from .context import Context
 from .image import Image, Location, Member
+from .limits import Bounds, Usage
 from .query import ImageQuery
 
 # Registry -------------------------------------------------------------------------------------------------------------
@@ -33,6 +34,7 @@ class Intent:
     if_lost: str = "queued"
     declared: int | None = None
     quota: int | None = None
+    bounds: Bounds = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,11 @@ class Registry(ABC):
     # images
 
     @abstractmethod
-    def create_image(self, context: Context, image: Image) -> Image:
-        """Store a new image, queued; ImageExists when its id was ever used, a deleted image's included."""
+    def create_image(self, context: Context, image: Image, bounds: Bounds | None = None) -> Image:
+        """Store a new image, queued; ImageExists when its id was ever used, a deleted image's included.
+
+        Raises LimitExceeded when its owner would have more than the bounds allow.
+        """
 
     @abstractmethod
     def show_image(self, context: Context, image_id: str) -> Image:
@@ -151,7 +156,7 @@ class Registry(ABC):
     def begin_blob(self, context: Context, intent: Intent) -> int | None:
         """Enter the blob as writing, its image as busy; the bytes the quota leaves it, None without a limit.
 
-        Idempotent by key. Raises StatusConflict, ImageNotFound, QuotaExceeded.
+        Idempotent by key. Raises StatusConflict, ImageNotFound, QuotaExceeded, LimitExceeded.
         """
 
     @abstractmethod
@@ -177,6 +182,12 @@ class Registry(ABC):
     @abstractmethod
     def record_unlink(self, key: str, lease: float) -> None:
         """The bytes were unlinked: the first time the row waits one lease for a second unlink, then it goes."""
+
+    # usage
+
+    @abstractmethod
+    def show_usage(self, context: Context, project: str) -> Usage:
+        """What a project uses."""
 
     # processes and stores
 
@@ -210,6 +221,20 @@ class Registry(ABC):
 
     def close(self) -> None:
         """Let go of all connections, here only: before a fork, and at the end. The registry stays usable."""
+
+
+# Limits ---------------------------------------------------------------------------------------------------------------
+
+
+class Limits(ABC):
+    """What the identity service allows a project to use."""
+
+    @abstractmethod
+    def find(self, project: str) -> Mapping[str, int]:
+        """A project's limit on every resource that has one, in the resource's unit; negative: none.
+
+        Raises LimitsUnavailable.
+        """
 
 
 # Stores ---------------------------------------------------------------------------------------------------------------

@@ -11,21 +11,22 @@ import peewee
 from ..domain.context import Context
 from ..domain.fields import UUID_PATTERN
 from ..domain.image import Image, Location, is_visible
+from ..domain.limits import COUNT, Bounds
 from ..domain.query import Condition, ImageQuery
 from ..errors import ChangedMeanwhile, ImageExists, ImageNotFound, InvalidMarker
-from .database import Connected
 from .models import BlobRow, ImageRow, LocationRow, MarkRow, MemberRow, WorkRow
 from .rows import LOCATION_COLUMNS, image_columns, marks_of, property_mark, tag_mark, to_columns, to_images
+from .usage import UsageQueries
 
 DELETED = ("deleted", "pending_delete")
 _UUID = re.compile(UUID_PATTERN)
 _NULL_AS: dict[str, Any] = {"name": "", "size": 0, "container_format": "", "disk_format": ""}
 
 
-class ImageQueries(Connected):
+class ImageQueries(UsageQueries):
     """The part of the registry that knows images."""
 
-    def create_image(self, context: Context, image: Image) -> Image:
+    def create_image(self, context: Context, image: Image, bounds: Bounds | None = None) -> Image:
         columns = to_columns(asdict(image)) | {"revision": 0}
         marks = marks_of(image.properties, image.tags)
         try:
@@ -33,6 +34,7 @@ class ImageQueries(Connected):
                 now = self._read_clock()
                 self._change(ImageRow.insert(columns | {"created_at": now, "updated_at": now}))
                 self._insert_marks(image.id, marks)
+                self._keep(bounds or {}, image.owner, {COUNT.name: 1})
                 return self._read_image(image.id, context)
         except peewee.IntegrityError as error:
             raise ImageExists(image_id=image.id) from error

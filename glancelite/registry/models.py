@@ -151,4 +151,15 @@ class StoreRow(_Table):
         table_name = "stores"
 
 
-TABLES: tuple[Any, ...] = (ImageRow, MarkRow, MemberRow, BlobRow, LocationRow, ProcessRow, WorkRow, StoreRow)
+class ProjectRow(_Table):
+    """A project that quotas or limits bind: a row to lock, nothing more."""
+
+    id = peewee.CharField(max_length=255, primary_key=True)
+
+    class Meta:
+        table_name = "projects"
+
+
+TABLES: tuple[Any, ...] = (
+    ImageRow, MarkRow, MemberRow, BlobRow, LocationRow, ProcessRow, WorkRow, StoreRow, ProjectRow,
+)  # fmt: skip

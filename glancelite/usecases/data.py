@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from ..domain.context import Context
 from ..domain.fields import missing_formats
 from ..domain.image import Image, Location, check_transition
+from ..domain.limits import SIZE, UPLOADING
 from ..domain.ports import Body, Content, Intent, Store
 from ..errors import (
     DataNotFound,
@@ -23,6 +24,7 @@ from ..errors import (
     UnknownStore,
 )
 from .intake import Limits, Source, take_in
+from .limits import find_bounds
 from .services import Services
 
 _PAUSE = 0.05
@@ -55,7 +57,7 @@ def upload_image(
         give_up(services, intent.key, store)  # whether it was begun is not known
         raise
     try:
-        content, url = take_in(image, intent.key, source, store, _limits(services, declared, room))
+        content, url = take_in(image, intent.key, source, store, _limits(services, intent, room))
     except BaseException:
         give_up(services, intent.key, store)
         raise
@@ -80,15 +82,19 @@ def _intend(services: Services, image: Image, store: Store, declared: int | None
         process=services.process,
         declared=declared,
         quota=services.config["user_storage_quota"] or None,
+        bounds=find_bounds(services, image.owner, SIZE, UPLOADING),
     )
 
 
-def _limits(services: Services, declared: int | None, room: int | None) -> Limits:
+def _limits(services: Services, intent: Intent, room: int | None) -> Limits:
     config = services.config
+    bound = intent.bounds.get(SIZE.name)
+    is_tighter = bound is not None and (intent.quota is None or bound <= intent.quota)
     return Limits(
         cap=config["image_size_cap"],
-        declared=declared,
+        declared=intent.declared,
         room=room,
+        room_of=f"{SIZE.name} (in bytes)" if is_tighter else "bytes of image data",
         algorithm=config["hashing_algorithm"],
         must_match=config["image_format.require_image_format_match"],
     )

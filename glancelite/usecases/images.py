@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from ..domain.context import Context
 from ..domain.fields import BY_NAME, RESERVED_PREFIX, is_read_only, is_reserved
 from ..domain.image import Image, target_of
+from ..domain.limits import COUNT
 from ..domain.patch import Change, apply_patch, to_field_value
 from ..domain.query import ImageQuery
 from ..domain.validate import check_all_text, check_text
@@ -25,6 +26,7 @@ from ..errors import (
     TagNotFound,
     WrongStatus,
 )
+from .limits import find_bounds
 from .services import Services
 
 T = TypeVar("T")
@@ -65,7 +67,7 @@ def create_image(services: Services, context: Context, body: Mapping[str, Any]) 
         if not services.protections.allow(context, "create", name):
             raise ReservedAttribute(name=name)
     _check_quotas(services, image)
-    return services.registry.create_image(context, image)
+    return services.registry.create_image(context, image, find_bounds(services, image.owner, COUNT))
 
 
 def list_images(services: Services, context: Context, query: ImageQuery) -> tuple[Image, ...]:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ..config import Config
 from ..domain.policy import Policy
-from ..domain.ports import ForeignStore, Registry, Store
+from ..domain.ports import ForeignStore, Limits, Registry, Store
 from ..domain.protections import Protections
 from ..domain.schemas import Schema
 from ..domain.validate import Validator
@@ -67,6 +67,8 @@ class Services:
     protections: Protections
     schemas: dict[str, Schema]
     validator: Validator
+    limits: Limits | None = None
+    """None where limits are off."""
     hash_digits: int = 128
     """Hexadecimal digits of os_hash_value."""
     nullable: frozenset[str] = frozenset()

@@ -13,6 +13,7 @@ from ..http import (
     check_octet_stream,
     declared_size,
     empty_response,
+    no_data_response,
     parse_range,
 )
 
@@ -53,13 +54,13 @@ def download(call: Call) -> Response:
         require(call.services, call.context, "download_from_store", image)
     if not image.locations:
         data.download_image(call.services, call.context, image)
-        return Response(status=204, headers={"Content-Length": "0"})
+        return no_data_response()
     size = image.size or 0
     part = parse_range(call.request, size)
     offset, length = part or (0, size)
     body = data.download_image(call.services, call.context, image, offset, length if part else None, call.payload)
     if body is None:
-        return Response(status=204, headers={"Content-Length": "0"})
+        return no_data_response()
     headers = {"Content-MD5": image.checksum} if image.checksum else {}
     if part:
         headers["Content-Range"] = f"bytes {offset}-{offset + length - 1}/{size}"

@@ -7,7 +7,7 @@ from flask import Response
 from ...domain.image import Member, format_time
 from ...usecases import members
 from ..gate import Call
-from ..http import json_response, read_json
+from ..http import json_response, no_data_response, read_json
 
 
 def parse_create(call: Call) -> str:
@@ -43,7 +43,7 @@ def update(call: Call) -> Response:
 
 def delete(call: Call) -> Response:
     members.remove_member(call.services, call.context, call.image, call.path["member_id"])
-    return Response(status=204)
+    return no_data_response()
 
 
 def _document(member: Member) -> dict[str, Any]:
