@@ -10,6 +10,15 @@ SLOW_TESTS := -m slow
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
+PEER := .cache/peer
+PEER_PIN := python-openstackclient==10.5.0
+
+# The unmodified client that tests compare ours with, in an environment of its own.
+$(PEER)/complete: Makefile
+	$(PYTHON) -m venv --clear $(PEER)
+	$(PEER)/bin/pip install --quiet '$(PEER_PIN)'
+	touch $@
+
 $(READY): setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip setuptools wheel
@@ -24,10 +33,10 @@ demo: $(READY) ## run the main job end to end
 serve: $(READY) ## run the service on http://127.0.0.1:9292 with its data in .cache/serve
 	$(BIN)/glancelite server run --data-dir .cache/serve
 
-test: $(READY) ## the test suite
+test: $(READY) $(PEER)/complete ## the test suite
 	$(BIN)/python -m pytest -m 'not slow'
 
-test-all: $(READY) ## what takes longer
+test-all: $(READY) $(PEER)/complete ## what takes longer
 	$(BIN)/python -m pytest $(SLOW_TESTS) || [ $$? -eq 5 ]
 
 lint: $(READY) ## ruff, mypy, layers

@@ -31,6 +31,7 @@ setup(
         "pastedeploy>=3.1",
         "peewee>=4.5,<5",
         "pyyaml>=6.0",
+        "setproctitle>=1.3",
         "urllib3>=2.0",
         "webob>=1.8",
         "werkzeug>=3.0",
