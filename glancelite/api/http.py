@@ -203,6 +203,13 @@ def empty_response(status: int = 204) -> Response:
     return Response(b"", status, {"Content-Length": "0"}, content_type="text/html; charset=UTF-8")
 
 
+def no_data_response() -> Response:
+    """The answer for an image that has no data: not even a Content-Type."""
+    response = empty_response()
+    del response.headers["Content-Type"]
+    return response
+
+
 def bytes_response(request: Request, body: Body, status: int, length: int, headers: Mapping[str, str]) -> Response:
     """A response of exactly `length` bytes from a body; the server sends a file by itself where it can."""
     response = Response(

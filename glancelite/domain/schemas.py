@@ -32,8 +32,9 @@ LOCATION: Schema = {
 def image_schema(disk_formats: Sequence[str], container_formats: Sequence[str]) -> Schema:
     """The schema of `/v2/schemas/image`."""
     properties = {field.name: _shown(field) for field in FIELDS}
-    properties["disk_format"]["enum"] = [None, *disk_formats]
-    properties["container_format"]["enum"] = [None, *container_formats]
+    for name, formats in (("disk_format", disk_formats), ("container_format", container_formats)):
+        properties[name]["enum"] = [None, *formats]
+        del properties[name]["maxLength"]
     properties |= {name: rule | {"is_base": False} for name, rule in KNOWN_PROPERTIES.items()}
     return {
         "name": "image",

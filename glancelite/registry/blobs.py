@@ -15,7 +15,7 @@ from ..domain.image import Image
 from ..domain.ports import Blob, Content, Intent
 from ..errors import Gone, ImageNotFound, QuotaExceeded, RegistryUnavailable, StatusConflict
 from .images import DELETED, ImageQueries
-from .models import BlobRow, ImageRow, LocationRow, ProcessRow, WorkRow
+from .models import BlobRow, ImageRow, LocationRow, ProcessRow, StoreRow, WorkRow
 
 _COUNTED = ("writing", "live")
 
@@ -57,21 +57,22 @@ class BlobQueries(ImageQueries):
 
     def commit_blob(self, context: Context, intent: Intent, content: Content, url: str) -> Image:
         with self._transaction():
-            if self._blob_state(intent.key) == "live":
-                return self._read_image(intent.image_id)
-            self._activate(intent, content)
+            if not self._activate(intent, content):
+                if self._blob_state(intent.key) == "live":  # asked again: the first time has done it
+                    return self._read_image(intent.image_id)
+                raise self._lost(intent)
             mine = (WorkRow.id == intent.key) & (WorkRow.process == intent.process)
             if not self._change(WorkRow.delete().where(mine)):
-                raise self._lost(intent)
+                raise StatusConflict(image_id=intent.image_id, status=intent.to, wanted="active")
             hashes = {name: getattr(content, name) for name in ("checksum", "os_hash_algo", "os_hash_value")}
             written = (BlobRow.key == intent.key) & (BlobRow.state == "writing")
             if not self._change(BlobRow.update(state="live", size=content.size, **hashes).where(written)):
-                raise self._lost(intent)
+                raise StatusConflict(image_id=intent.image_id, status=intent.to, wanted="active")
             self._room(intent.key, intent.quota)
             self._add_location(intent, url)
             return self._read_image(intent.image_id)
 
-    def _activate(self, intent: Intent, content: Content) -> None:
+    def _activate(self, intent: Intent, content: Content) -> bool:
         values = {
             "status": "active",
             "size": content.size,
@@ -82,10 +83,8 @@ class BlobQueries(ImageQueries):
             "updated_at": self._now,
             "revision": ImageRow.revision + 1,
         }
-        if not self._change(
-            ImageRow.update(values).where(ImageRow.id == intent.image_id, ImageRow.status == intent.to)
-        ):
-            raise self._lost(intent)
+        waiting = (ImageRow.id == intent.image_id) & (ImageRow.status == intent.to)
+        return bool(self._change(ImageRow.update(values).where(waiting)))
 
     def _add_location(self, intent: Intent, url: str) -> None:
         place = {"blob": intent.key, "url": url, "store": intent.store, "metadata": json.dumps({"store": intent.store})}
@@ -118,7 +117,9 @@ class BlobQueries(ImageQueries):
             back: dict[str, Any] = {"status": if_lost, "updated_at": self._now, "revision": ImageRow.revision + 1}
             if if_lost == "queued":
                 back |= {"size": None, "virtual_size": None}
-            self._change(ImageRow.update(back).where(ImageRow.id == image_id, ImageRow.status == status))
+            # A rival may have given it up since, and the image be in new hands already.
+            still = ImageRow.id.in_(WorkRow.select(WorkRow.image_id).where(WorkRow.id == work))
+            self._change(ImageRow.update(back).where(ImageRow.id == image_id, ImageRow.status == status, still))
             self._change(WorkRow.delete().where(WorkRow.id == work))
 
     def reap_processes(self) -> int:
@@ -143,6 +144,11 @@ class BlobQueries(ImageQueries):
         with self._connection():
             return tuple(Blob(*row) for row in self._rows(query.order_by(BlobRow.key).limit(limit)))
 
+    def list_writing(self, store: str, process: str) -> tuple[str, ...]:
+        mine = (BlobRow.store == store) & (BlobRow.state == "writing") & (BlobRow.process == process)
+        with self._connection():
+            return _firsts(self._rows(BlobRow.select(BlobRow.key).where(mine)))
+
     def list_droppable(self, store: str, limit: int) -> tuple[str, ...]:
         due = (BlobRow.store == store) & (BlobRow.state == "dropping") & (BlobRow.drop_at <= self._now)
         with self._connection():
@@ -163,6 +169,8 @@ class BlobQueries(ImageQueries):
         """Bytes that the quota leaves the blob's project, this blob's own included; QuotaExceeded when it is passed."""
         if quota is None:
             return None
+        if self._dialect != "sqlite":  # SQLite has one writer; elsewhere two who counted at once would both fit
+            self._rows(StoreRow.select(StoreRow.id).order_by(StoreRow.id).for_update())
         project = BlobRow.select(BlobRow.project).where(BlobRow.key == key)
         (owner,) = self._row(project) or (None,)
         whose = BlobRow.project == owner if owner is not None else BlobRow.project.is_null()

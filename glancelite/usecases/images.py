@@ -91,7 +91,7 @@ def delete_image(services: Services, context: Context, image: Image) -> None:
         services.registry.delete_image(context, current.id, current.revision, delay)
 
     _on_top(services, context, image, "delete_image", attempt)
-    services.debts.wake.set()
+    services.wake.set()
 
 
 def require(services: Services, context: Context, rule: str, image: Image) -> None:

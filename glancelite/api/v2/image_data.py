@@ -11,6 +11,7 @@ from ..http import (
     check_octet_stream,
     declared_size,
     empty_response,
+    no_data_response,
     parse_range,
 )
 
@@ -34,13 +35,13 @@ def download(call: Call) -> Response:
     image = call.image
     if not image.locations:
         data.download_image(call.services, call.context, image)
-        return Response(status=204, headers={"Content-Length": "0"})
+        return no_data_response()
     size = image.size or 0
     part = parse_range(call.request, size)
     offset, length = part or (0, size)
     body = data.download_image(call.services, call.context, image, offset)
     if body is None:
-        return Response(status=204, headers={"Content-Length": "0"})
+        return no_data_response()
     headers = {"Content-MD5": image.checksum} if image.checksum else {}
     if part:
         headers["Content-Range"] = f"bytes {offset}-{offset + length - 1}/{size}"
