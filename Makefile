@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SLOW_TESTS := -m slow
+# Two files at a time: much of a test is waiting for a process or a disk.
+PARALLEL := -n 2 --dist loadfile
 
 .PHONY: help demo dev test test-all lint format check serve bench docs clean
 
@@ -34,10 +35,10 @@ serve: $(READY) ## run the service on http://127.0.0.1:9292 with its data in .ca
 	$(BIN)/glancelite server run --data-dir .cache/serve
 
 test: $(READY) $(PEER)/complete ## the test suite
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow'
 
 test-all: $(READY) $(PEER)/complete ## what takes longer
-	$(BIN)/python -m pytest $(SLOW_TESTS) || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest $(PARALLEL) -m slow || [ $$? -eq 5 ]
 
 lint: $(READY) ## ruff, mypy, layers
 	$(BIN)/ruff check .

@@ -49,6 +49,7 @@ setup(
             "psutil>=5.9",
             "pytest>=8.2",
             "pytest-timeout>=2.3",
+            "pytest-xdist>=3.5",
             "ruff>=0.6",
             "types-psutil",
             "types-PyYAML",

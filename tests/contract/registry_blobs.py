@@ -54,6 +54,17 @@ class BlobContract:
             registry.commit_blob(CTX, wanted, DATA, "place://x")
         assert registry.show_image(CTX, image.id).status == "queued"
 
+    def test_what_a_process_is_writing_is_told(self, registry: Registry) -> None:
+        wanted, done = intent(new(registry)), intent(new(registry))
+        for each in (wanted, done):
+            registry.begin_blob(CTX, each)
+        registry.commit_blob(CTX, done, DATA, "place://x")
+        assert registry.list_writing("store", wanted.process) == (wanted.key,)
+        assert registry.list_writing("store", str(uuid.uuid4())) == ()
+        assert registry.list_writing("another", wanted.process) == ()
+        registry.abort_blob(wanted.key)
+        assert registry.list_writing("store", wanted.process) == ()
+
     def test_what_is_live_is_never_aborted(self, registry: Registry) -> None:
         image, wanted = filled(registry)
         assert registry.abort_blob(wanted.key) == "live"

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 from contract.registry_contract import RegistryContract
-from databases import POSTGRES, new_database, postgres_url
+from databases import POSTGRES, new_database
 
 from glancelite.domain.ports import Registry
 from glancelite.registry.database import open_database
 from glancelite.registry.local import LocalRegistry
 
-__all__ = ["postgres_url"]
 
 pytestmark = [pytest.mark.needs(POSTGRES), pytest.mark.slow]
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from databases import postgres_url  # noqa: F401 - a fixture
 from faults.rig import Rig
 
 

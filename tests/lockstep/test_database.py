@@ -5,14 +5,13 @@ from typing import Any
 
 import peewee
 import pytest
-from databases import POSTGRES, new_database, postgres_url
+from databases import POSTGRES, new_database
 
 from glancelite.domain.fields import COLUMNS
 from glancelite.registry.database import open_database, sqlite_url
 from glancelite.registry.local import LocalRegistry
 from glancelite.registry.models import TABLES, ImageRow
 
-__all__ = ["postgres_url"]
 
 HISTORY = "schema_migration"
 OWN_COLUMNS = {"properties", "tags", "revision", "deleted_at", "purge_at"}
