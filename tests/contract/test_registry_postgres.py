@@ -10,7 +10,6 @@ from glancelite.domain.ports import Registry
 from glancelite.registry.database import open_database
 from glancelite.registry.local import LocalRegistry
 
-
 pytestmark = [pytest.mark.needs(POSTGRES), pytest.mark.slow]
 
 

@@ -12,7 +12,6 @@ from glancelite.registry.database import open_database, sqlite_url
 from glancelite.registry.local import LocalRegistry
 from glancelite.registry.models import TABLES, ImageRow
 
-
 HISTORY = "schema_migration"
 OWN_COLUMNS = {"properties", "tags", "revision", "deleted_at", "purge_at"}
 
