@@ -7,6 +7,7 @@ paste ini by themselves (the paste factories below).
 import atexit
 import hashlib
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -122,9 +123,16 @@ def load_wsgi(role: str) -> WSGIApplication:
     """For mod_wsgi and its like: the app of this process, configured by environment and file, started."""
     config = load_config(None, os.environ)
     application = load_api(config) if role == "api" else load_registry(config)
+    start_logging()
     application.start()
     atexit.register(application.stop)
     return application.app
+
+
+def start_logging() -> None:
+    """Requests and what goes wrong, to standard error."""
+    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=form)
 
 
 def build_services(config: Config) -> Services:

@@ -252,6 +252,11 @@ class ChangedMeanwhile(Conflict):
     code, message = "changed-meanwhile", "Image {image_id} was changed by another request meanwhile; try again."
 
 
+class UploadGivenUp(Conflict):
+    code = "upload-given-up"
+    message = "The upload of image {image_id} was given up: this server was away for longer than its lease. Try again."
+
+
 class Gone(GlanceliteError):
     code, status = "image-gone", 410
     message = "Image {image_id} was deleted before its data was complete."

@@ -17,6 +17,10 @@ KNOWN = tuple(name for name in format_inspector.ALL_FORMATS if name != "raw")
 """Formats that are recognised; everything else is raw."""
 
 _HYBRID = {"iso", "gpt"}
+_HEAD = 1 << 20
+"""The first bytes are shown to the inspector together, for it judges a VMDK's descriptor by the block it begins in; and
+no more than these at once, for it finds the parts of a VHDX in blocks that follow each other."""
+_SECTOR = 512
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class Inspection:
     """Feed it every byte in order, then ask for the verdict."""
 
     def __init__(self) -> None:
+        self._head: bytes | None = b""
         self._block = b""
         self._size = 0
         self._inspector = format_inspector.InspectWrapper(cast(IO[bytes], self))
@@ -55,8 +60,17 @@ class Inspection:
         return self._block
 
     def feed(self, block: bytes) -> None:
-        self._block = block
         self._size += len(block)
+        if self._head is not None:
+            self._head += block
+            if len(self._head) < _HEAD:
+                return
+            block, self._head = self._head, None
+        for at in range(0, len(block), _HEAD):
+            self._pass_on(block[at : at + _HEAD])
+
+    def _pass_on(self, block: bytes) -> None:
+        self._block = block
         self._inspector.read(len(block))
 
     def close(self) -> None:
@@ -64,6 +78,10 @@ class Inspection:
 
     def finish(self) -> Verdict:
         """The verdict over all that was fed."""
+        if self._head:
+            # Hypervisors read whole sectors, so that a header in less than one is a header to them. Line ends, because
+            # they leave a text (which is what a VMDK may be) a text.
+            self._pass_on(self._head.ljust(_SECTOR, b"\n"))
         self._inspector.close()
         try:
             found = [one for one in self._inspector.formats or () if str(one) != "raw"]

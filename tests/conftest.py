@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from databases import postgres_url  # noqa: F401 - a fixture
 from harness import Api, Service, make_service, running
 
 

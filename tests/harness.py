@@ -99,6 +99,18 @@ class Daemon:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(60)
             self.process = None
+            self._wait_until_deaf()
+
+    def _wait_until_deaf(self) -> None:
+        """Workers let go of the port a moment after their master is gone; a restart must not hear one of them."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+            except OSError:
+                return
+            time.sleep(0.01)
+        raise AssertionError(f"{self.role} still answers after it was killed")
 
 
 @dataclass
@@ -278,4 +290,4 @@ class Api:
 
 def _named(headers: Mapping[str, str]) -> dict[str, str]:
     """Keyword names as header names: `content_type` is Content-Type."""
-    return {name.replace("_", "-"): value for name, value in headers.items()}
+    return {name.replace("_", "-").title(): value for name, value in headers.items()}

@@ -8,7 +8,7 @@ from flask import Request, Response, request
 
 from ..domain.context import ENVIRON_KEY, Context
 from ..domain.image import Image
-from ..errors import ActionForbidden, BadRequest, Forbidden, ImageNotFound, Unauthorized
+from ..errors import BadRequest, Forbidden, ImageNotFound, Unauthorized
 from ..usecases.images import require
 from ..usecases.services import Services
 from .http import refuse_body
@@ -83,7 +83,7 @@ def _load_image(call: Call, image_id: str) -> Image:
     image = call.services.registry.show_image(call.context, image_id)
     try:
         require(call.services, call.context, "get_image", image)
-    except ActionForbidden as error:
+    except Forbidden as error:
         raise ImageNotFound(image_id=image_id) from error
     return image
 

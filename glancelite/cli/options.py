@@ -75,6 +75,7 @@ SETTINGS: tuple[Setting, ...] = (
 )
 # fmt: on
 
+_SECRETS = ("password", "token", "application_credential_secret")
 _NO = ("", "0", "false", "no", "off")
 
 
@@ -82,6 +83,15 @@ def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     name = param.name or ""
     if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
         ctx.meta.setdefault(KEY, {})[name.removesuffix("_old")] = value
+        if name.removesuffix("_old") in _SECRETS and value:
+            _blank_title(value)
+
+
+def _blank_title(secret: str) -> None:
+    """Take a secret that was given on the command line out of what `ps` shows of this process."""
+    import setproctitle
+
+    setproctitle.setproctitle(setproctitle.getproctitle().replace(secret, "***"))
 
 
 def _make(setting: Setting) -> list[click.Option]:

@@ -176,6 +176,10 @@ class Registry(ABC):
         """All blobs of a store in order of their keys, from behind `after` on."""
 
     @abstractmethod
+    def list_writing(self, store: str, process: str) -> tuple[str, ...]:
+        """Keys of the blobs that this process is taken to be writing in a store."""
+
+    @abstractmethod
     def list_droppable(self, store: str, limit: int) -> tuple[str, ...]:
         """Keys of dropping blobs whose time has come, for a first or a last unlink."""
 
@@ -327,7 +331,10 @@ class Store(ABC):
 
     @abstractmethod
     def add(self, key: str, blocks: Iterable[bytes]) -> str:
-        """Keep the stream under this key, for good when it returns; its URL. Raises StoreFull, StoreUnavailable."""
+        """Keep the stream under this key, for good when it returns; its URL.
+
+        Raises StoreFull, StoreUnavailable, DataNotFound when somebody deleted the key meanwhile.
+        """
 
     @abstractmethod
     def open(self, key: str, offset: int = 0) -> tuple[Body, int]:

@@ -109,7 +109,7 @@ def _parse_choice(single: dict[str, str], name: str, choices: Iterable[str]) -> 
 def _parse_limit(text: str | None, default: int, maximum: int) -> int:
     if text is None:
         return min(default, maximum)
-    if not re.fullmatch(r"\d{1,30}", text, re.ASCII):
+    if not re.fullmatch(r"\d{1,400}", text, re.ASCII):
         raise InvalidParameter(name="limit", reason=f"it must be a whole number of at least 0, not '{text}'.")
     return min(int(text), maximum)
 

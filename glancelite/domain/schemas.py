@@ -37,8 +37,9 @@ def image_schema(
 ) -> Schema:
     """The schema of `/v2/schemas/image`; `known` are the additional properties with rules of their own."""
     properties = {field.name: _shown(field) for field in FIELDS}
-    properties["disk_format"]["enum"] = [None, *disk_formats]
-    properties["container_format"]["enum"] = [None, *container_formats]
+    for name, formats in (("disk_format", disk_formats), ("container_format", container_formats)):
+        properties[name]["enum"] = [None, *formats]
+        del properties[name]["maxLength"]
     properties |= {name: dict(rule) | {"is_base": False} for name, rule in known.items() if name not in BY_NAME}
     return {
         "name": "image",

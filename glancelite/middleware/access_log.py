@@ -85,6 +85,8 @@ class _Line:
         if self.is_written:
             return
         self.is_written = True
+        # A server need not ask for a body that is empty.
+        self.is_whole = self.is_whole or self.promised == self.sent or self.status in ("204", "304")
         context: Context = self.environ.get(ENVIRON_KEY) or Context()
         log.info(
             '%s "%s" %s%s %d %.1fms %s user=%s project=%s',

@@ -56,21 +56,22 @@ class BlobQueries(MemberQueries):
 
     def commit_blob(self, context: Context, intent: Intent, content: Content, url: str) -> Image:
         with self._transaction():
-            if self._blob_state(intent.key) == "live":
-                return self._read_image(intent.image_id)
-            self._activate(intent, content)
+            if not self._activate(intent, content):
+                if self._blob_state(intent.key) == "live":  # asked again: the first time has done it
+                    return self._read_image(intent.image_id)
+                raise self._lost(intent)
             mine = (WorkRow.id == intent.key) & (WorkRow.process == intent.process)
             if not self._change(WorkRow.delete().where(mine)):
-                raise self._lost(intent)
+                raise StatusConflict(image_id=intent.image_id, status=intent.to, wanted="active")
             hashes = {name: getattr(content, name) for name in ("checksum", "os_hash_algo", "os_hash_value")}
             written = (BlobRow.key == intent.key) & (BlobRow.state == "writing")
             if not self._change(BlobRow.update(state="live", size=content.size, **hashes).where(written)):
-                raise self._lost(intent)
+                raise StatusConflict(image_id=intent.image_id, status=intent.to, wanted="active")
             self._insert_location(intent.image_id, 0, Location(url, intent.store, {"store": intent.store}, intent.key))
             self._room(intent, {SIZE.name: content.size})
             return self._read_image(intent.image_id)
 
-    def _activate(self, intent: Intent, content: Content) -> None:
+    def _activate(self, intent: Intent, content: Content) -> bool:
         values = {
             "status": "active",
             "size": content.size,
@@ -81,10 +82,8 @@ class BlobQueries(MemberQueries):
             "updated_at": self._now,
             "revision": ImageRow.revision + 1,
         }
-        if not self._change(
-            ImageRow.update(values).where(ImageRow.id == intent.image_id, ImageRow.status == intent.to)
-        ):
-            raise self._lost(intent)
+        waiting = (ImageRow.id == intent.image_id) & (ImageRow.status == intent.to)
+        return bool(self._change(ImageRow.update(values).where(waiting)))
 
     def _lost(self, intent: Intent) -> Gone | StatusConflict:
         """Why a commit found that the work is no longer its own."""
@@ -113,7 +112,9 @@ class BlobQueries(MemberQueries):
             back: dict[str, Any] = {"status": if_lost, "updated_at": self._now, "revision": ImageRow.revision + 1}
             if if_lost == "queued":
                 back |= {"size": None, "virtual_size": None}
-            self._change(ImageRow.update(back).where(ImageRow.id == image_id, ImageRow.status == status))
+            # A rival may have given it up since, and the image be in new hands already.
+            still = ImageRow.id.in_(WorkRow.select(WorkRow.image_id).where(WorkRow.id == work))
+            self._change(ImageRow.update(back).where(ImageRow.id == image_id, ImageRow.status == status, still))
             self._change(WorkRow.delete().where(WorkRow.id == work))
 
     def reap_processes(self) -> int:
@@ -137,6 +138,11 @@ class BlobQueries(MemberQueries):
         query = BlobRow.select(*columns).where(BlobRow.store == store, BlobRow.key > after)
         with self._connection():
             return tuple(Blob(*row) for row in self._rows(query.order_by(BlobRow.key).limit(limit)))
+
+    def list_writing(self, store: str, process: str) -> tuple[str, ...]:
+        mine = (BlobRow.store == store) & (BlobRow.state == "writing") & (BlobRow.process == process)
+        with self._connection():
+            return _firsts(self._rows(BlobRow.select(BlobRow.key).where(mine)))
 
     def list_droppable(self, store: str, limit: int) -> tuple[str, ...]:
         due = (BlobRow.store == store) & (BlobRow.state == "dropping") & (BlobRow.drop_at <= self._now)

@@ -2,6 +2,8 @@
 
 import json
 
+import peewee
+
 from ..domain.ports import Finding
 from .blobs import BlobQueries
 from .images import DELETED
@@ -11,6 +13,11 @@ from .rows import marks_of
 
 _BUSY = ("saving", "importing", "uploading")
 _WITH_DATA = ("active", "deactivated")
+
+
+def _differ(one: peewee.Field, other: peewee.Field) -> peewee.Expression:
+    """Not equal, where nothing is a value too."""
+    return (one != other) | (one.is_null() != other.is_null())
 
 
 class CheckQueries(BlobQueries, ProcessQueries):
@@ -51,7 +58,11 @@ class CheckQueries(BlobQueries, ProcessQueries):
         live = BlobRow.select(BlobRow.key).where(BlobRow.state == "live", BlobRow.image_id.in_(gone))
         kept = LocationRow.select(LocationRow.blob).where(LocationRow.blob.is_null(False))
         stray = live.where(BlobRow.key.not_in(kept))
-        return [Finding(f"blob {key}", "it is live but its image is deleted") for (key,) in self._rows(stray)]
+        back = ImageRow.select(ImageRow.id).where(ImageRow.deleted_at.is_null(False), ImageRow.status.not_in(DELETED))
+        return [
+            *(Finding(f"blob {key}", "it is live but its image is deleted") for (key,) in self._rows(stray)),
+            *(Finding(f"image {image}", "it was deleted and is back") for (image,) in self._rows(back)),
+        ]
 
     def _check_blobs(self) -> list[Finding]:
         """Each location of ours has its live blob; an image's size and hashes are its blob's; usage is what stands."""
@@ -66,9 +77,10 @@ class CheckQueries(BlobQueries, ProcessQueries):
             .join(LocationRow, on=(LocationRow.image_id == ImageRow.id))
             .join(BlobRow, on=(BlobRow.key == LocationRow.blob))
             .where(
-                (ImageRow.size != BlobRow.size)
-                | (ImageRow.checksum != BlobRow.checksum)
-                | (ImageRow.os_hash_value != BlobRow.os_hash_value)
+                _differ(ImageRow.size, BlobRow.size)
+                | _differ(ImageRow.checksum, BlobRow.checksum)
+                | _differ(ImageRow.os_hash_algo, BlobRow.os_hash_algo)
+                | _differ(ImageRow.os_hash_value, BlobRow.os_hash_value)
             )
         )
         return [

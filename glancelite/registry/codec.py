@@ -19,6 +19,8 @@ from ..errors import ERRORS, GlanceliteError, RegistryUnavailable
 OPERATIONS: tuple[str, ...] = tuple(sorted(Registry.__abstractmethods__))
 DATE_HEADER = "X-Glancelite-Date"
 SIGNATURE_HEADER = "X-Glancelite-Signature"
+_SCALARS: dict[Any, tuple[type, ...]] = {str: (str,), int: (int,), float: (float, int), bool: (bool,)}
+"""Types of the port, and the types that JSON has for them."""
 MAX_SKEW = 300
 """Seconds by which the clocks of two nodes may differ."""
 
@@ -61,14 +63,30 @@ def _reader(kind: Any) -> Callable[[Any], Any]:
         inner = _reader(next(argument for argument in arguments if argument is not types.NoneType))
         return lambda value: None if value is None else inner(value)
     if origin is tuple:
-        if arguments[-1] is Ellipsis:
-            item = _reader(arguments[0])
-            return lambda value: tuple(item(one) for one in value)
-        items = [_reader(argument) for argument in arguments]
-        return lambda value: tuple(read(one) for read, one in zip(items, value, strict=True))
+        return _tuple_reader(arguments)
     if isinstance(kind, type) and is_dataclass(kind):
         return _dataclass_reader(kind)
-    return _listless
+    if kind in _SCALARS:
+        return _checking_reader(*_SCALARS[kind])
+    return _checking_reader(dict) if origin is Mapping else _listless
+
+
+def _checking_reader(*kinds: type) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            raise TypeError(f"{value!r:.80} is no {kinds[0].__name__}")
+        return value
+
+    return read
+
+
+def _tuple_reader(arguments: tuple[Any, ...]) -> Callable[[Any], Any]:
+    array = _checking_reader(list)
+    if arguments[-1] is Ellipsis:
+        item = _reader(arguments[0])
+        return lambda value: tuple(item(one) for one in array(value))
+    items = [_reader(argument) for argument in arguments]
+    return lambda value: tuple(read(one) for read, one in zip(items, array(value), strict=True))
 
 
 def _listless(value: Any) -> Any:

@@ -35,7 +35,8 @@ _CLOCKS = {
 
 
 _DIALECT_SETTINGS: dict[str, dict[str, Any]] = {
-    "postgresql": {"field_types": {"LONGTEXT": "TEXT"}},
+    # A database that was made with SQL_ASCII would have its client speak ASCII.
+    "postgresql": {"field_types": {"LONGTEXT": "TEXT"}, "client_encoding": "UTF8"},
     # Every change compares what it finds with what it expects, and must find what others have committed.
     "mysql": {"charset": "utf8mb4", "init_command": "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"},
 }
@@ -80,7 +81,6 @@ def _open_sqlite(path: str, max_connections: int) -> peewee.Database:
     return PooledSqliteDatabase(
         str(file),
         pragmas={
-            "journal_mode": "wal",
             "synchronous": "full",
             "foreign_keys": 1,
             "temp_store": "memory",
@@ -97,6 +97,12 @@ def dialect(db: peewee.Database) -> str:
     if isinstance(db, peewee.SqliteDatabase):
         return "sqlite"
     return "postgres" if isinstance(db, peewee.PostgresqlDatabase) else "mysql"
+
+
+def prefer_wal(db: peewee.Database) -> None:
+    """Put a SQLite file into WAL mode, for good. Two at once would be refused, not wait: hold the schema's lock."""
+    if dialect(db) == "sqlite":
+        db.execute_sql("PRAGMA journal_mode = wal")
 
 
 class Connected:

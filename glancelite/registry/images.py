@@ -231,9 +231,16 @@ def _matches(context: Context, query: ImageQuery) -> peewee.Expression:
     found &= ImageRow.os_hidden == query.os_hidden
     for condition in query.conditions:
         found &= _test(condition)
-    for mark in [*map(tag_mark, query.tags), *(property_mark(*pair) for pair in query.properties)]:
-        found &= ImageRow.id.in_(MarkRow.select(MarkRow.image_id).where(MarkRow.mark == mark))
-    return found
+    marks = {*map(tag_mark, query.tags), *(property_mark(*pair) for pair in query.properties)}
+    return found & ImageRow.id.in_(_marked(marks)) if marks else found
+
+
+def _marked(marks: set[str]) -> peewee.Query:
+    """Images that carry all of these marks: one subquery however many there are, for no database nests without end."""
+    some = MarkRow.select(MarkRow.image_id).where(MarkRow.mark.in_(sorted(marks)))
+    if len(marks) == 1:
+        return some
+    return some.group_by(MarkRow.image_id).having(peewee.fn.COUNT(MarkRow.mark) == len(marks))
 
 
 def _test(condition: Condition) -> peewee.Expression:

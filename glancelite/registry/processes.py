@@ -14,7 +14,7 @@ class ProcessQueries(Connected):
         with self._transaction():
             if self._change(ProcessRow.update(alive_until=until).where(ProcessRow.id == process)):
                 return True
-            self._change(ProcessRow.insert(id=process, alive_until=until))
+            self._change(ProcessRow.insert(id=process, alive_until=until).on_conflict_ignore())
             return False
 
     def end_process(self, process: str) -> None:
@@ -24,11 +24,9 @@ class ProcessQueries(Connected):
 
     def claim_store(self, store: str, marker: str) -> str:
         with self._transaction():
+            self._change(StoreRow.insert(id=store, marker=marker).on_conflict_ignore())
             row = self._row(StoreRow.select(StoreRow.marker).where(StoreRow.id == store))
-            if row is not None:
-                return str(row[0])
-            self._change(StoreRow.insert(id=store, marker=marker))
-            return marker
+            return str(row[0]) if row else marker
 
     def show_marker(self, store: str) -> str | None:
         with self._connection():

@@ -13,8 +13,9 @@ from ..errors import ConfigError, RegistryRefused, RegistryUnavailable
 from .codec import OPERATIONS, error_from_wire, from_wire, sign, signature_of, to_wire
 from .key import registry_key
 
-_UNREPEATABLE = ("create_image", "update_image", "delete_image")
-"""Operations that are not asked a second time on a broken connection: the first may have been done."""
+_UNREPEATABLE = ("create_image", "update_image", "delete_image", "commit_blob")
+"""Operations that are not asked a second time on a broken connection: the first may have been done, and who asks must
+know that."""
 
 
 class Connection:

@@ -13,7 +13,7 @@ import peewee
 from playhouse.migrations import Runner
 
 from ..errors import RegistryUnavailable
-from .database import dialect
+from .database import dialect, prefer_wal
 
 _DIRECTORY = Path(__file__).parent / "migrations"
 _LOCK_NAME = "glancelite-schema"
@@ -33,9 +33,8 @@ def applied_migration(db: peewee.Database) -> str:
 
 def upgrade(db: peewee.Database) -> list[str]:
     """Run the migrations that are missing; their names."""
-    if applied_migration(db) >= newest_migration():
-        return []
     with _lock(db):
+        prefer_wal(db)
         applied: list[str] = _runner(db).up()
         return applied
 

@@ -64,10 +64,11 @@ class FileStore(MarkedStore):
         part, whole = self.directory / f"{key}{PART}", self.directory / key
         try:
             self._write(part, blocks)
-            part.rename(whole)
+            self._give_name(part, whole)
             self._sync_directory()
         except BaseException as error:
-            self._unlink(part, whole)
+            with suppress(OSError):  # who began the blob deletes it once more, and hears of what stands in the way
+                self._unlink(part, whole)
             if isinstance(error, OSError):
                 raise self._translated(error) from error
             raise
@@ -83,6 +84,14 @@ class FileStore(MarkedStore):
             os.fsync(descriptor)  # a failed fsync is never tried again: the kernel may have dropped the pages
         finally:
             os.close(descriptor)
+
+    def _give_name(self, part: Path, whole: Path) -> None:
+        """Raises DataNotFound when the file was unlinked meanwhile: who wrote it was taken for dead."""
+        try:
+            part.rename(whole)
+        except FileNotFoundError as error:
+            self.require_place()
+            raise DataNotFound(image_id=whole.name) from error
 
     def open(self, key: str, offset: int = 0) -> tuple[Body, int]:
         try:
@@ -103,6 +112,7 @@ class FileStore(MarkedStore):
         self.require_place()
         try:
             self._unlink(self.directory / f"{key}{PART}", self.directory / key)
+            self._sync_directory()  # also when nothing was there: an unlink before a crash may not be on disk yet
         except OSError as error:
             raise StoreUnavailable(store=self.id, reason=error.strerror or str(error)) from error
 

@@ -22,6 +22,7 @@ from ..errors import (
     StoreUnavailable,
     Unavailable,
     UnknownStore,
+    UploadGivenUp,
 )
 from .intake import Limits, Source, take_in
 from .limits import find_bounds
@@ -51,6 +52,14 @@ def upload_image(
         raise ImageTooLarge(image_id=image.id, limit=cap)
     store = choose_store(services, store_id)
     intent = _intend(services, image, store, declared)
+    services.writing.add(intent.key)
+    try:
+        return _write(services, context, image, intent, source, store)
+    finally:
+        services.writing.discard(intent.key)
+
+
+def _write(services: Services, context: Context, image: Image, intent: Intent, source: Source, store: Store) -> Image:
     try:
         room = services.registry.begin_blob(context, intent)
     except Unavailable:
@@ -58,6 +67,9 @@ def upload_image(
         raise
     try:
         content, url = take_in(image, intent.key, source, store, _limits(services, intent, room))
+    except DataNotFound as error:  # housekeeping elsewhere has dropped it: this process's lease had ended
+        give_up(services, intent.key, store)
+        raise UploadGivenUp(image_id=image.id) from error
     except BaseException:
         give_up(services, intent.key, store)
         raise
@@ -103,28 +115,27 @@ def _limits(services: Services, intent: Intent, room: int | None) -> Limits:
 def _commit(services: Services, context: Context, intent: Intent, content: Content, url: str, store: Store) -> Image:
     """Commit, asking again while the outcome is not known: bytes are never dropped on a guess."""
     deadline = time.monotonic() + services.config["registry.commit_patience"]
-    pause = _PAUSE
+    pause, is_first = _PAUSE, True
     while True:
         try:
             return services.registry.commit_blob(context, intent, content, url)
         except RegistryFull:
             # The one failure that is known to have changed nothing and that needs the bytes' room to be written down.
-            give_up(services, intent.key, store, bytes_first=True)
+            # If an answer was lost before, that commit may still be under way.
+            give_up(services, intent.key, store, bytes_first=is_first)
             raise
         except Unavailable:
             if time.monotonic() > deadline:
-                services.debts.owe(intent.key, store)
-                raise
+                raise  # housekeeping goes on asking
         except GlanceliteError:
             give_up(services, intent.key, store)
             raise
         time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads load, guards nothing
-        pause = min(pause * 2, _LONGEST_PAUSE)
+        pause, is_first = min(pause * 2, _LONGEST_PAUSE), False
 
 
 def give_up(services: Services, key: str, store: Store, *, bytes_first: bool = False) -> None:
-    """Abort first; only when that is certain are the bytes dropped. What cannot be asked now is owed."""
-    services.debts.owe(key, store)
+    """Abort first; only when that is certain are the bytes dropped. What cannot be done now is left to housekeeping."""
     try:
         if bytes_first:
             store.delete(key)
@@ -134,9 +145,6 @@ def give_up(services: Services, key: str, store: Store, *, bytes_first: bool = F
             services.registry.record_unlink(key, services.lease)
     except Unavailable as error:
         log.warning("blob %s cannot be given up yet: %s", key, error)
-        services.debts.wake.set()
-        return
-    services.debts.settle(key)
 
 
 def download_image(

@@ -24,15 +24,14 @@ def _check_store(services: Services, store: Store, with_hash: bool) -> Iterator[
     before = _read_blobs(services, store)
     try:
         files = {file.name: file for file in store.list()}
+        after = _read_blobs(services, store)
+        found = [*_check_files(files, before, after, services.lease), *_check_blobs(store, before, files, with_hash)]
     except StoreUnavailable as error:
         if before:
             yield Finding(f"store {store.id}", str(error))
         return
-    after = _read_blobs(services, store)
-    yield from _check_files(files, after, services.lease)
-    for key, blob in before.items():
-        if blob.state == "live" and after.get(key) == blob:
-            yield from _check_bytes(store, blob, files.get(key), with_hash)
+    now = _read_blobs(services, store) if found else {}
+    yield from (finding for blob, finding in found if blob is None or now.get(blob.key) == blob)
 
 
 def _read_blobs(services: Services, store: Store) -> dict[str, Blob]:
@@ -44,13 +43,23 @@ def _read_blobs(services: Services, store: Store) -> dict[str, Blob]:
     return found
 
 
-def _check_files(files: dict[str, StoredFile], blobs: dict[str, Blob], grace: float) -> Iterator[Finding]:
+def _check_files(
+    files: dict[str, StoredFile], before: dict[str, Blob], after: dict[str, Blob], grace: float
+) -> Iterator[tuple[Blob | None, Finding]]:
     for file in files.values():
-        blob = blobs.get(file.key)
-        if blob is None and file.age >= grace:
-            yield Finding(f"file {file.name}", f"no row names it ({file.size} bytes, {file.age:.0f} s old)")
-        elif blob is not None and blob.state == "live" and file.name != blob.key:
-            yield Finding(f"file {file.name}", "it is unfinished although its blob is live")
+        blob = after.get(file.key)
+        if blob is None and file.key not in before and file.age >= grace:
+            yield None, Finding(f"file {file.name}", f"no row names it ({file.size} bytes, {file.age:.0f} s old)")
+        elif blob is not None and blob.state == "live" and before.get(file.key) == blob and file.name != blob.key:
+            yield blob, Finding(f"file {file.name}", "it is unfinished although its blob is live")
+
+
+def _check_blobs(
+    store: Store, blobs: dict[str, Blob], files: dict[str, StoredFile], with_hash: bool
+) -> Iterator[tuple[Blob | None, Finding]]:
+    for blob in blobs.values():
+        if blob.state == "live":
+            yield from ((blob, finding) for finding in _check_bytes(store, blob, files.get(blob.key), with_hash))
 
 
 def _check_bytes(store: Store, blob: Blob, file: StoredFile | None, with_hash: bool) -> Iterator[Finding]:
@@ -72,6 +81,8 @@ def _is_intact(store: Store, blob: Blob) -> bool:
     try:
         while block := body.read(_BLOCK):
             found.update(block)
+    except OSError:  # the disk does not give them back
+        return False
     finally:
         body.close()
     return found.hexdigest() == blob.os_hash_value

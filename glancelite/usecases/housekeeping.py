@@ -1,14 +1,15 @@
 """Keeps this process alive in the registry and finishes what a crash, a delete or a lost connection left.
 
 Two threads, started after the fork: the keeper renews the process's lease; the housekeeper gives up the work of
-processes that are gone, unlinks bytes that are to be dropped, and settles this process's debts.
+processes that are gone, gives up what this process began but could not end, and unlinks bytes that are to be dropped.
 """
 
 import logging
 import threading
 import uuid
 
-from ..errors import GlanceliteError
+from ..domain.ports import Store
+from ..errors import GlanceliteError, StoreUnavailable
 from .data import give_up
 from .services import Services
 
@@ -37,7 +38,7 @@ class Housekeeping:
 
     def stop(self) -> None:
         self._stopping.set()
-        self._services.debts.wake.set()
+        self._services.wake.set()
         for thread in self._threads:
             thread.join()
         self._threads = []
@@ -52,13 +53,15 @@ class Housekeeping:
                 log.debug("process %s entered", self._services.process)
         except GlanceliteError as error:
             log.warning("the lease was not renewed: %s", error)
+        except Exception:
+            log.exception("the lease was not renewed")
 
     def _keep_lease(self) -> None:
         while not self._stopping.wait(self._services.lease / 4):
             self._renew()
 
     def _keep_house(self) -> None:
-        wake = self._services.debts.wake
+        wake = self._services.wake
         while not self._stopping.is_set():
             wake.clear()
             try:
@@ -72,23 +75,35 @@ class Housekeeping:
 
 
 def keep_house(services: Services) -> None:
-    """One round: debts, lost processes, bytes to drop."""
-    for key, store in services.debts.list():
-        give_up(services, key, store)
+    """One round: what this process left, what lost processes left, bytes to drop."""
+    services.registry.renew_process(services.process, services.lease)  # or it would give up its own work as lost
+    for store in services.stores:
+        for key in services.registry.list_writing(store.id, services.process):
+            if key not in services.writing:
+                give_up(services, key, store)
     lost = services.registry.reap_processes()
     if lost:
         log.info("gave up the work of %d lost process(es)", lost)
     for store in services.stores:
         if services.registry.tend_store(store.id, services.process, services.lease):
-            _drop_due(services, store.id)
+            _drop_due(services, store)
 
 
-def _drop_due(services: Services, store_id: str) -> None:
-    store = services.stores.get(store_id)
-    while store is not None:
-        keys = services.registry.list_droppable(store_id, _BATCH)
+def _drop_due(services: Services, store: Store) -> None:
+    """Unlink what is due; what cannot be unlinked now is due again next time, and stands in nobody's way."""
+    reason = store.check().reason
+    if reason is not None:
+        log.warning("store %s is left alone: %s", store.id, reason)
+        return
+    is_done = False
+    while not is_done:
+        keys = services.registry.list_droppable(store.id, _BATCH)
+        is_done = len(keys) < _BATCH
         for key in keys:
-            store.delete(key)
+            try:
+                store.delete(key)
+            except StoreUnavailable as error:
+                log.warning("blob %s cannot be dropped yet: %s", key, error)
+                is_done = True
+                continue
             services.registry.record_unlink(key, services.lease)
-        if len(keys) < _BATCH:
-            return

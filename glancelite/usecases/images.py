@@ -106,7 +106,7 @@ def update_image(
         return services.registry.update_image(context, current.id, current.revision, values, places)
 
     updated = on_top(services, context, image, "modify_image", attempt)
-    services.debts.wake.set()
+    services.wake.set()
     return updated
 
 
@@ -122,7 +122,7 @@ def delete_image(services: Services, context: Context, image: Image) -> None:
         services.registry.delete_image(context, current.id, current.revision, delay)
 
     on_top(services, context, image, "delete_image", attempt)
-    services.debts.wake.set()
+    services.wake.set()
 
 
 def add_tag(services: Services, context: Context, image: Image, tag: str) -> None:

@@ -1,4 +1,4 @@
-"""What a use-case receives: the configuration, the two ports, the policy, and what this process owes."""
+"""What a use-case receives: the configuration, the two ports, the policy, and what this process is busy with."""
 
 import threading
 import uuid
@@ -36,29 +36,12 @@ class Stores(Protocol):
 
 
 @dataclass
-class Debts:
-    """Blobs of this process whose fate the registry could not be asked about; the housekeeper keeps asking."""
-
-    wake: threading.Event = field(default_factory=threading.Event)
-    _owed: dict[str, Store] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def owe(self, key: str, store: Store) -> None:
-        with self._lock:
-            self._owed[key] = store
-
-    def settle(self, key: str) -> None:
-        with self._lock:
-            self._owed.pop(key, None)
-
-    def list(self) -> tuple[tuple[str, Store], ...]:
-        with self._lock:
-            return tuple(self._owed.items())
-
-
-@dataclass
 class Services:
-    """The bundle. `process` names this process in the registry; it is drawn anew after a fork."""
+    """The bundle. `process` names this process in the registry; it is drawn anew after a fork.
+
+    `writing` has the keys of the blobs that requests write right now: what else the registry takes this process to be
+    writing is left over from an answer that was lost, and housekeeping gives it up. `wake` calls for housekeeping.
+    """
 
     config: Config
     registry: Registry
@@ -73,7 +56,8 @@ class Services:
     """Hexadecimal digits of os_hash_value."""
     nullable: frozenset[str] = frozenset()
     """Additional properties that may be null."""
-    debts: Debts = field(default_factory=Debts)
+    writing: set[str] = field(default_factory=set)
+    wake: threading.Event = field(default_factory=threading.Event)
     process: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property

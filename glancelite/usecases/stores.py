@@ -68,4 +68,4 @@ def remove_copy(services: Services, context: Context, image: Image, store_id: st
         return services.registry.update_image(context, current.id, current.revision, {}, kept)
 
     on_top(services, context, image, "delete_image_location", attempt)
-    services.debts.wake.set()
+    services.wake.set()

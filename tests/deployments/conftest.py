@@ -1,4 +1,4 @@
-"""glancelite installed where an unprivileged user can read it, and an Apache that serves it from there."""
+"""glancelite installed where an unprivileged user can read it, and web servers that serve it from there."""
 
 import os
 import shutil
@@ -6,48 +6,16 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any
 
 import pytest
-import urllib3
-from harness import environment, free_port
+from deployments import apache, uwsgi
+from deployments.site import Site
 
 ROOT = Path(__file__).parents[2]
-MODULES = Path("/usr/lib/apache2/modules")
-USER = "www-data"
-IS_ROOT = os.geteuid() == 0
-NOT_SERVED = ("__editable__*", "mypy*", "ruff*", "pip*", "grimp*", "pygments*", "rich*", "psycopg*", "__pycache__")
-START_SECONDS = 20
-
-PREAMBLE = """
-ServerRoot {place}
-ServerName localhost
-PidFile {place}/apache.pid
-ErrorLog {place}/error.log
-DefaultRuntimeDir {place}
-LoadModule mpm_event_module {modules}/mod_mpm_event.so
-LoadModule authz_core_module {modules}/mod_authz_core.so
-LoadModule wsgi_module {modules}/mod_wsgi.so
-WSGISocketPrefix {place}/wsgi
-<Directory {place}/venv/etc/glancelite/wsgi>
-    Require all granted
-</Directory>
-"""
-APP = """
-Listen 127.0.0.1:{port}
-<VirtualHost 127.0.0.1:{port}>
-    WSGIDaemonProcess {role} threads=16 python-home={place}/venv
-    WSGIScriptAlias / {place}/venv/etc/glancelite/wsgi/{role}.wsgi process-group={role} application-group=%{{GLOBAL}}
-    WSGIPassAuthorization On
-    {chunked}
-    CustomLog {place}/{role}.log "%r %>s"
-</VirtualHost>
-"""
+NOT_SERVED = ("__editable__*", "mypy*", "ruff*", "pip*", "grimp*", "pygments*", "rich*", "__pycache__")
 
 
 @pytest.fixture(scope="session")
@@ -56,10 +24,10 @@ def installed() -> Iterator[Path]:
 
     A test's own directory, a checkout or a home may be closed to other users.
     """
-    with tempfile.TemporaryDirectory(prefix="glancelite-apache-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="glancelite-sites-", ignore_cleanup_errors=True) as name:
         place = Path(name)
         place.chmod(0o755)
-        python = f"/usr/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
+        python = "/usr/bin/python{}.{}".format(*sys.version_info)
         subprocess.run([python, "-m", "venv", "--without-pip", place / "venv"], check=True, timeout=60)
         packages = next((place / "venv/lib").glob("python3*/site-packages"))
         unserved = shutil.ignore_patterns(*NOT_SERVED)
@@ -78,83 +46,38 @@ def _link(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-@dataclass
-class Apache:
-    """A private Apache with its files below `place`, which serves these roles, each on a port of its own."""
-
-    place: Path
-    ports: dict[str, int]
-    takes_chunks: bool = True
-    process: "subprocess.Popen[bytes] | None" = None
-
-    def __post_init__(self) -> None:
-        self.data_dir = self.place / "data"
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.ports['api']}"
-
-    def read_log(self, name: str) -> str:
-        """`error`, or the requests to a role."""
-        return (self.place / f"{name}.log").read_text()
-
-    def start(self) -> Self:
-        config = self.place / "apache.conf"
-        config.write_text(self._config())
-        self._make_data_dir()
-        options = {"GLANCELITE_DATA_DIR": str(self.data_dir), "GLANCELITE_PASTE_DEPLOY_FLAVOR": "trusted"}
-        if "registry" in self.ports:
-            options["GLANCELITE_REGISTRY_LOCATION"] = f"http://127.0.0.1:{self.ports['registry']}"
-        self.process = subprocess.Popen(["apache2", "-DFOREGROUND", "-f", config], env=environment(options))
-        for port in self.ports.values():
-            self._wait(port)
-        return self
-
-    def _make_data_dir(self) -> None:
-        self.data_dir.mkdir(mode=0o700)
-        if IS_ROOT:
-            shutil.chown(self.data_dir, USER, USER)
-
-    def _config(self) -> str:
-        text = PREAMBLE.format(place=self.place, modules=MODULES)
-        if IS_ROOT:
-            text += f"User {USER}\nGroup {USER}\n"
-        chunked = "WSGIChunkedRequest On" if self.takes_chunks else ""
-        for role, port in self.ports.items():
-            text += APP.format(place=self.place, role=role, port=port, chunked=chunked)
-        return text
-
-    def _wait(self, port: int) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            assert self.process is not None and self.process.poll() is None, self.read_log("error")
-            with suppress(urllib3.exceptions.HTTPError):
-                answer = urllib3.request("GET", f"http://127.0.0.1:{port}/healthcheck", retries=False, timeout=10)
-                if answer.status == 200:
-                    return
-            time.sleep(0.05)
-        raise AssertionError(self.read_log("error"))
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(30)
-            self.process = None
-
-
 @pytest.fixture(scope="module")
-def start_apache(installed: Path) -> Iterator[Callable[..., Apache]]:
-    """Starts an Apache for these roles; it ends with the module's tests."""
-    started: list[Apache] = []
+def start_site(installed: Path) -> Iterator[Callable[..., Any]]:
+    """Starts a site of this class with these settings; it ends with the module's tests."""
+    started: list[Site] = []
 
-    def start(*roles: str, takes_chunks: bool = True) -> Apache:
-        place = Path(tempfile.mkdtemp(prefix="server-", dir=installed))
+    def start(kind: Callable[..., Any], **settings: Any) -> Any:
+        place = Path(tempfile.mkdtemp(prefix="site-", dir=installed))
         place.chmod(0o755)
         (place / "venv").symlink_to(installed / "venv")
-        apache = Apache(place, {role: free_port() for role in roles}, takes_chunks)
-        started.append(apache)
-        return apache.start()
+        site = kind(place, **settings)
+        started.append(site)
+        return site.start()
 
     yield start
-    for apache in started:
-        apache.stop()
+    for site in started:
+        site.terminate()
+    for site in started:
+        site.wait()
+
+
+SITES = {
+    "apache": (apache.Apache, {}, apache.NEEDS),
+    "apache, apart": (apache.Apache, {"is_apart": True}, apache.NEEDS),
+    "nginx and uwsgi": (uwsgi.NginxUwsgi, {}, uwsgi.NEEDS),
+}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.needs(*needs)) for name, (_, _, needs) in SITES.items()],
+)
+def site(request: pytest.FixtureRequest, start_site: Callable[..., Any]) -> Any:
+    """Each of the documented deployments."""
+    kind, settings, _ = SITES[request.param]
+    return start_site(kind, **settings)

@@ -1,127 +1,45 @@
-"""Apache with mod_wsgi, set up as docs/howto/mod_wsgi.md says, serves the API and the registry."""
+"""What is Apache's own: chunked bodies have to be allowed, and it can serve the registry as well."""
 
-import os
-import socket
-import struct
-import sys
-import time
 from collections.abc import Callable, Iterator
-from urllib.parse import urlsplit
 
 import pytest
+import urllib3
+from deployments import apache
+from deployments.apache import Apache
 from harness import Api
 
-MIB = 1 << 20
-MOD_WSGI = "/usr/lib/apache2/modules/mod_wsgi.so-{}.{}".format(*sys.version_info)
-"""It is built for one version of Python, which must be this one's: it loads this one's compiled packages."""
-
-pytestmark = pytest.mark.needs("apache2", MOD_WSGI)
-
-ROLES = {"together": ("api",), "apart": ("registry", "api")}
-
-CUTS = {
-    "before its first byte": b"",
-    "between two chunks": b"%x\r\n%s\r\n" % (MIB, bytes(MIB)),
-    "within a chunk": b"%x\r\n%s" % (2 * MIB, bytes(MIB)),
-    "within a chunk's size": b"%x\r\n%s\r\n100" % (MIB, bytes(MIB)),
-    "before its last line": b"%x\r\n%s\r\n0\r\n" % (MIB, bytes(MIB)),
-}
-
-
-@pytest.fixture(scope="module", params=ROLES)
-def apache(request: pytest.FixtureRequest, start_apache: Callable[..., "Apache"]) -> Apache:
-    return start_apache(*ROLES[request.param])
+pytestmark = pytest.mark.needs(*apache.NEEDS)
 
 
 def in_blocks(data: bytes) -> Iterator[bytes]:
-    """The same bytes as an iterator, which makes them be sent chunked."""
-    return (data[at : at + 100_000] for at in range(0, len(data), 100_000))
+    yield data
 
 
-def upload_and_vanish(api: Api, path: str, framing: str, body: bytes, reset: bool = False) -> None:
-    """Send a part of an upload, and close the connection without a word, or with a reset."""
-    url = urlsplit(api.url)
-    headers = api.identity() | {"Host": url.netloc, "Content-Type": "application/octet-stream"}
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    with socket.create_connection((url.hostname, url.port), 10) as client:
-        client.sendall(f"PUT {path} HTTP/1.1\r\n{head}{framing}\r\n\r\n".encode() + body)
-        time.sleep(0.1)
-        if reset:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-def settle(api: Api, image_id: str) -> dict[str, object]:
-    """The image once nobody works on it any more."""
-    deadline = time.monotonic() + 20
-    while (image := api.show(image_id))["status"] == "saving" and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return image
-
-
-@pytest.mark.parametrize("send", [bytes, in_blocks], ids=["with a length", "chunked"])
-def test_uploaded_data_comes_back_whole_and_in_part(apache: Apache, send: Callable[[bytes], object]) -> None:
-    api = Api(apache.url)
-    data = os.urandom(3 * MIB + 17)
+def test_a_chunked_upload_is_refused_where_apache_was_not_told_to_take_it(start_site: Callable[..., Apache]) -> None:
+    api = Api(start_site(Apache, switches=()).url)
     image = api.create()
 
-    assert api.upload(image["id"], send(data)).status == 204
-
-    image = api.show(image["id"])
-    assert (image["status"], image["size"]) == ("active", len(data))
-    whole, part = api.get(image["file"]), api.get(image["file"], range=f"bytes={MIB - 9}-{MIB + 8}")
-    assert (whole.status, whole.headers["Content-Length"]) == (200, str(len(data)))
-    assert whole.body == data
-    assert (part.status, part.body) == (206, data[MIB - 9 : MIB + 9])
-
-
-@pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
-@pytest.mark.parametrize("cut", CUTS)
-def test_a_chunked_upload_that_is_cut_leaves_its_image_queued(apache: Apache, cut: str, reset: bool) -> None:
-    api = Api(apache.url)
-    image = api.create()
-    before = set(apache.data_dir.glob("images/*"))
-
-    upload_and_vanish(api, image["file"], "Transfer-Encoding: chunked", CUTS[cut], reset)
-
-    image = settle(api, image["id"])
-    assert (image["status"], image["size"]) == ("queued", None)
-    assert set(apache.data_dir.glob("images/*")) == before
-    assert api.upload(image["id"], b"the whole of it").status == 204
-
-
-def test_an_upload_that_ends_before_its_length_leaves_its_image_queued(apache: Apache) -> None:
-    api = Api(apache.url)
-    image = api.create()
-
-    upload_and_vanish(api, image["file"], f"Content-Length: {2 * MIB}", bytes(MIB))
-
-    assert settle(api, image["id"])["status"] == "queued"
-
-
-def test_a_chunked_upload_is_refused_where_apache_was_not_told_to_take_it(start_apache: Callable[..., "Apache"]) -> None:
-    api = Api(start_apache("api", takes_chunks=False).url)
-    image = api.create()
-
-    assert api.upload(image["id"], in_blocks(bytes(MIB))).status == 411
+    assert api.upload(image["id"], in_blocks(b"data")).status == 411
 
     assert api.show(image["id"])["status"] == "queued"
     assert api.upload(image["id"], b"with a length").status == 204
 
 
-def test_an_identity_header_spelt_with_underscores_is_nobodys(apache: Apache) -> None:
-    someone = Api(apache.url).as_nobody()
+def test_apart_the_api_asks_the_registry_that_apache_serves_too(start_site: Callable[..., Apache]) -> None:
+    site = start_site(Apache, is_apart=True)
 
-    reply = someone.get("/v2/images", X_Identity_Status="Confirmed")
-    spelt = {name.replace("-", "_"): value for name, value in Api(apache.url).as_admin().identity().items()}
+    Api(site.url).create_with(b"data")
 
-    assert reply.status == 200
-    assert someone.request("GET", "/v2/images", headers=spelt).status == 401
+    assert "POST /rpc/commit_blob HTTP/1.1 200" in site.read_log("registry")
+    assert "/rpc/" not in site.read_log("api")
 
 
-def test_apart_the_api_asks_the_registry_that_apache_serves_too(start_apache: Callable[..., "Apache"]) -> None:
-    apache = start_apache("registry", "api")
+@pytest.mark.parametrize(("switches", "status"), [(("WSGIPassAuthorization On",), 200), ((), 401)])
+def test_a_name_and_password_arrive_where_apache_was_told_to_pass_them_on(
+    start_site: Callable[..., Apache], switches: tuple[str, ...], status: int
+) -> None:
+    site = start_site(Apache, flavor="file", switches=switches)
+    site.add_user("alice", "correct horse")
+    credentials = urllib3.make_headers(basic_auth="alice:correct horse")
 
-    Api(apache.url).create_with(b"data")
-
-    assert "POST /rpc/commit_blob HTTP/1.1 200" in apache.read_log("registry")
-    assert "/rpc/" not in apache.read_log("api")
+    assert Api(site.url).as_nobody().request("GET", "/v2/images", headers=credentials).status == status

@@ -139,3 +139,15 @@ def test_nothing_is_done_where_nobody_listens(app, caplog):
     caplog.set_level(logging.WARNING, "glancelite.access")
     assert run(app).__class__.__name__ == "Body"
     assert not caplog.messages
+
+
+def test_an_empty_answer_that_the_server_does_not_ask_for_is_whole(caplog: pytest.LogCaptureFixture) -> None:
+    def empty(environ, start_response):
+        start_response("204 No Content", [("Content-Length", "0")])
+        return [b""]
+
+    caplog.set_level("INFO", "glancelite.access")
+    environ = {"REQUEST_METHOD": "PUT", "SCRIPT_NAME": "", "PATH_INFO": "/", "QUERY_STRING": ""}
+    body = AccessLog(empty)(environ, lambda status, headers, exc_info=None: None)
+    body.close()
+    assert '" 204 0 ' in caplog.text

@@ -1,8 +1,6 @@
 """`glancelite server run`: the service in the foreground, until SIGTERM or Ctrl-C and the drain that follows."""
 
 import ipaddress
-import logging
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +66,10 @@ def _check_role(role: str, config: Config) -> None:
 
 
 def _serve(role: str, config: Config, trust_network: bool) -> None:
-    from glancelite.deploy import load_api, load_registry
+    from glancelite.deploy import load_api, load_registry, start_logging
     from glancelite.server import ServerSettings, serve
 
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    start_logging()
     settings = ServerSettings.from_config(config, DEFAULT_BIND[role])
     flavor = config["paste_deploy.flavor"]
     if role != "registry" and flavor in _OPEN_FLAVORS and not trust_network:

@@ -1,0 +1,58 @@
+"""The registry in this process."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from contract.registry_contract import RegistryContract
+
+from glancelite.domain.ports import Registry
+from glancelite.registry.database import open_database, sqlite_url
+from glancelite.registry.local import LocalRegistry
+from glancelite.registry.schema import newest_migration
+
+MIGRATE = """
+import sys, time
+from pathlib import Path
+from glancelite.registry.database import open_database
+from glancelite.registry.local import LocalRegistry
+registry = LocalRegistry(open_database(sys.argv[1], 4))
+print("ready", flush=True)
+sys.stdin.readline()
+print(*registry.upgrade())
+"""
+
+
+class TestLocalRegistry(RegistryContract):
+    @pytest.fixture
+    def registry(self, local: LocalRegistry) -> Registry:
+        return local
+
+
+def test_servers_that_start_at_once_apply_each_migration_once(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", MIGRATE, sqlite_url(tmp_path / "new.sqlite")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    racers = [subprocess.Popen(words, **pipes) for _ in range(4)]  # type: ignore[call-overload]
+    for racer in racers:
+        assert racer.stdout.readline() == "ready\n"
+    for racer in racers:
+        racer.stdin.write("go\n")
+        racer.stdin.flush()
+    applied = [racer.communicate(timeout=30)[0].split() for racer in racers]
+    assert [racer.returncode for racer in racers] == [0] * 4
+    assert [name for names in applied for name in names] == [newest_migration()]
+
+
+def test_sqlite_keeps_what_it_has_answered_through_a_power_cut(tmp_path: Path) -> None:
+    registry = LocalRegistry(open_database(sqlite_url(tmp_path / "new.sqlite"), 4))
+    registry.upgrade()
+    registry.close()
+    with registry._db.connection_context():
+        modes = [registry._db.execute_sql(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+    assert modes == ["wal", 2]
+    registry.close()
+
+
+def test_an_upgrade_of_what_is_current_does_nothing(local: LocalRegistry) -> None:
+    assert local.upgrade() == []

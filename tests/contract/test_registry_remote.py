@@ -1,0 +1,219 @@
+"""The registry in a daemon of its own: the same contract over HTTP, and who is let in."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+import urllib3
+from contract.registry_contract import RegistryContract
+from contract.registry_rig import CTX
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from glancelite.domain.image import Image
+from glancelite.domain.ports import Registry
+from glancelite.errors import ImageNotFound, RegistryRefused, RegistryUnavailable
+from glancelite.registry import codec
+from glancelite.registry.app import make_registry_app
+from glancelite.registry.local import LocalRegistry
+from glancelite.registry.remote import Connection, RemoteRegistry
+
+KEY = b"the key"
+
+
+class Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Nothing: pytest shows what matters."""
+
+
+@pytest.fixture
+def daemon(local: LocalRegistry) -> Iterator[BaseWSGIServer]:
+    server = make_server("127.0.0.1", 0, make_registry_app(local, KEY), threaded=True, request_handler=Quiet)
+    server.daemon_threads = True  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def connect(daemon: BaseWSGIServer, key: bytes = KEY) -> Any:
+    return RemoteRegistry(Connection(f"http://127.0.0.1:{daemon.server_port}", key, 10.0, 8))
+
+
+@pytest.fixture
+def remote(daemon: BaseWSGIServer) -> Iterator[Any]:
+    registry = connect(daemon)
+    yield registry
+    registry.close()
+
+
+class TestRemoteRegistry(RegistryContract):
+    @pytest.fixture
+    def registry(self, remote: Registry) -> Registry:
+        return remote
+
+
+def post(daemon: BaseWSGIServer, operation: str, body: bytes, headers: dict[str, str]) -> tuple[int, Any]:
+    url = f"http://127.0.0.1:{daemon.server_port}/rpc/{operation}"
+    with urllib3.PoolManager() as pool:
+        answer = pool.request("POST", url, body=body, headers=headers)
+    return answer.status, json.loads(answer.data)
+
+
+def signed(daemon: BaseWSGIServer, operation: str, arguments: Any) -> tuple[int, Any]:
+    body = arguments if isinstance(arguments, bytes) else json.dumps(arguments).encode()
+    return post(daemon, operation, body, codec.sign(KEY, operation, body))
+
+
+BODY = b'{"store": "x"}'
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        codec.sign(b"another key", "show_marker", BODY),
+        codec.sign(KEY, "show_status", BODY),
+        codec.sign(KEY, "show_marker", b"{}"),
+        {codec.DATE_HEADER: "0", codec.SIGNATURE_HEADER: codec._digest(KEY, "show_marker", "0", BODY)},
+        {codec.DATE_HEADER: "nan", codec.SIGNATURE_HEADER: codec._digest(KEY, "show_marker", "nan", BODY)},
+        {codec.DATE_HEADER: "1", codec.SIGNATURE_HEADER: "\xe4"},
+    ],
+)
+def test_who_does_not_sign_rightly_is_refused(daemon: BaseWSGIServer, headers: dict[str, str]) -> None:
+    status, document = post(daemon, "show_marker", BODY, headers)
+    assert (status, document["code"]) == (401, "unauthorized")
+
+
+def test_who_is_not_let_in_does_not_learn_what_there_is(daemon: BaseWSGIServer) -> None:
+    assert post(daemon, "no_such_operation", b"{}", {})[0] == 401
+    assert signed(daemon, "no_such_operation", {})[0] == 404
+
+
+@pytest.mark.parametrize("operation", ["close", "upgrade", "_db", "__init__", "check_invariants/x"])
+def test_only_operations_of_the_port_can_be_called(daemon: BaseWSGIServer, operation: str) -> None:
+    assert signed(daemon, operation, {})[0] == 404
+
+
+CONTEXT = codec.to_wire(CTX)
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments"),
+    [
+        ("show_marker", b"{"),
+        ("show_marker", []),
+        ("show_marker", None),
+        ("show_marker", {}),
+        ("show_marker", {"store": 5}),
+        ("show_marker", {"store": None}),
+        ("show_image", {"context": None, "image_id": "x"}),
+        ("show_image", {"context": {"rank": 5}, "image_id": "x"}),
+        ("show_image", {"context": CONTEXT, "image_id": 5}),
+        ("renew_process", {"process": "x", "lease": "long"}),
+        ("renew_process", {"process": "x", "lease": True}),
+        ("list_blobs", {"store": "x", "after": "", "limit": "5"}),
+        ("list_images", {"context": CONTEXT, "query": {"limit": 5, "sort": [["id"]]}}),
+        ("list_images", {"context": CONTEXT, "query": {"limit": 5, "sort": "id"}}),
+        ("list_images", {"context": CONTEXT, "query": {}}),
+        ("create_image", {"context": CONTEXT, "image": {"id": 5}}),
+        ("create_image", {"context": CONTEXT, "image": {"id": "x", "tags": 5}}),
+        ("create_image", {"context": CONTEXT, "image": {"id": "x", "properties": 5}}),
+        ("update_image", {"context": CONTEXT, "image_id": "x", "revision": 0, "changes": 5}),
+    ],
+)
+def test_arguments_that_are_not_understood_are_refused(daemon: BaseWSGIServer, operation: str, arguments: Any) -> None:
+    status, document = signed(daemon, operation, arguments)
+    assert (status, document["code"] in ("bad-request", "malformed-json")) == (400, True)
+
+
+def test_another_method_is_refused(daemon: BaseWSGIServer) -> None:
+    with urllib3.PoolManager() as pool:
+        answer = pool.request("GET", f"http://127.0.0.1:{daemon.server_port}/rpc/show_status")
+    assert answer.status == 405
+
+
+def test_another_key_is_the_nodes_fault_not_the_requests(daemon: BaseWSGIServer) -> None:
+    stranger = connect(daemon, b"another key")
+    with pytest.raises(RegistryRefused, match="its key is another one"):
+        stranger.show_status()
+    stranger.close()
+
+
+def test_an_error_arrives_as_what_it_is(remote: Any) -> None:
+    with pytest.raises(ImageNotFound, match="No image found with ID 11111111-1111-1111-1111-111111111111"):
+        remote.show_image(CTX, "11111111-1111-1111-1111-111111111111")
+
+
+def test_without_a_daemon_the_outcome_is_unknown() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    registry = RemoteRegistry(Connection(url, KEY, 5.0, 2))
+    with pytest.raises(RegistryUnavailable, match="no answer from"):
+        registry.show_status()
+
+
+@contextmanager
+def impostor(*answers: bytes) -> Iterator[tuple[Any, list[bytes]]]:
+    """A registry at a place where each request gets the next of these answers and a close; the requests it got."""
+    asked: list[bytes] = []
+
+    def serve() -> None:
+        with suppress(OSError):  # at the end, when its socket is shut
+            for answer in answers:
+                peer, _ = server.accept()
+                with peer:
+                    asked.append(peer.recv(65536))
+                    peer.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        registry = RemoteRegistry(Connection(f"http://127.0.0.1:{server.getsockname()[1]}", KEY, 5.0, 2))
+        try:
+            yield registry, asked
+        finally:
+            registry.close()
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+NONSENSE = (
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK",
+    b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n",
+    b"SSH-2.0\r\n",
+)
+STATUS = b'{"schema": "x", "is_current": true}'
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(STATUS), STATUS)
+
+
+@pytest.mark.parametrize("answer", NONSENSE)
+def test_what_is_no_registry_is_unavailable(answer: bytes) -> None:
+    with impostor(answer, answer) as (registry, _), pytest.raises(RegistryUnavailable):
+        registry.show_status()
+
+
+def test_an_answer_that_is_lost_is_asked_for_again() -> None:
+    with impostor(b"", ANSWER) as (registry, asked):
+        assert registry.show_status().schema == "x"
+    assert len(asked) == 2
+
+
+def test_a_change_whose_answer_is_lost_is_not_made_twice() -> None:
+    image = Image(id="x")
+    for act in (
+        lambda registry: registry.create_image(CTX, image),
+        lambda registry: registry.update_image(CTX, "x", 0, {}),
+        lambda registry: registry.delete_image(CTX, "x", 0, None),
+    ):
+        with impostor(b"", ANSWER) as (registry, asked):
+            with pytest.raises(RegistryUnavailable):
+                act(registry)
+            assert len(asked) == 1

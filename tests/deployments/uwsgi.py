@@ -1,0 +1,77 @@
+"""nginx in front of uwsgi, set up as docs/howto/nginx-uwsgi.md says."""
+
+import sys
+from typing import Self
+
+from deployments.site import IS_ROOT, USER, Site
+from harness import free_port
+
+PLUGIN = "python{}{}".format(*sys.version_info)
+NEEDS = ("nginx", "uwsgi", f"/usr/lib/uwsgi/plugins/{PLUGIN}_plugin.so")
+
+UWSGI = """
+[uwsgi]
+plugin = {plugin}
+virtualenv = {place}/venv
+wsgi-file = {place}/venv/etc/glancelite/wsgi/api.wsgi
+uwsgi-socket = 127.0.0.1:{inner}
+# Only the tests talk to uwsgi without nginx.
+http-socket = 127.0.0.1:{bare}
+master = true
+lazy-apps = true
+need-app = true
+processes = 2
+threads = 32
+enable-threads = true
+die-on-term = true
+{user}
+"""
+NGINX = """
+daemon off;
+pid {place}/nginx.pid;
+error_log {place}/nginx.log;
+{user}
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {place}/body;
+    uwsgi_temp_path {place}/uwsgi;
+    proxy_temp_path {place}/proxy;
+    fastcgi_temp_path {place}/fastcgi;
+    scgi_temp_path {place}/scgi;
+    server {{
+        listen 127.0.0.1:{outer};
+        client_max_body_size 0;
+        include /etc/nginx/uwsgi_params;
+        uwsgi_param HTTP_TRANSFER_ENCODING "";
+        uwsgi_buffering off;
+        uwsgi_read_timeout 300s;
+        error_page 418 = @chunked;
+        location / {{
+            if ($http_transfer_encoding) {{ return 418; }}
+            uwsgi_request_buffering off;
+            uwsgi_pass 127.0.0.1:{inner};
+        }}
+        location @chunked {{
+            uwsgi_pass 127.0.0.1:{inner};
+        }}
+    }}
+}}
+"""
+
+
+class NginxUwsgi(Site):
+    """An nginx on loopback with a uwsgi behind it. `bare_url` is uwsgi's own HTTP, which is not for clients."""
+
+    def start(self) -> Self:
+        inner, bare, outer = free_port(), free_port(), free_port()
+        self.url, self.bare_url = f"http://127.0.0.1:{outer}", f"http://127.0.0.1:{bare}"
+        self.make_data_dir()
+        names = {"place": self.place, "plugin": PLUGIN, "inner": inner, "bare": bare, "outer": outer}
+        uwsgi, nginx = self.place / "uwsgi.ini", self.place / "nginx.conf"
+        uwsgi.write_text(UWSGI.format(**names, user=f"uid = {USER}\ngid = {USER}" if IS_ROOT else ""))
+        nginx.write_text(NGINX.format(**names, user=f"user {USER};" if IS_ROOT else ""))
+        self.run(["uwsgi", "--ini", uwsgi])
+        self.run(["nginx", "-c", nginx])
+        self.wait_for(self.url)
+        return self

@@ -1,0 +1,59 @@
+"""Fixtures of the fault tests: services that faults can be put into."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from faults.rig import Rig
+
+
+@pytest.fixture
+def start_rig(tmp_path: Path) -> Iterator[Callable[..., Rig]]:
+    """Starts services under the launcher; they end with the test."""
+    rigs: list[Rig] = []
+
+    def start(deployment: str = "together", **settings: Any) -> Rig:
+        rig = Rig.make(tmp_path / f"data{len(rigs)}", deployment, **settings)
+        rigs.append(rig)
+        rig.service.start()
+        return rig
+
+    yield start
+    for rig in rigs:
+        rig.service.kill()
+
+
+@pytest.fixture
+def rig(start_rig: Callable[..., Rig]) -> Rig:
+    """A service of one's own, API and registry in one process."""
+    return start_rig()
+
+
+@pytest.fixture(scope="module")
+def shared_rig_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Rig]]:
+    """Services that a module's tests share, one a deployment; after all they went through, fsck finds nothing."""
+    rigs: dict[str, Rig] = {}
+
+    def find(deployment: str) -> Rig:
+        if deployment not in rigs:
+            rigs[deployment] = Rig.make(tmp_path_factory.mktemp("shared") / "data", deployment)
+            rigs[deployment].service.start()
+        return rigs[deployment]
+
+    yield find
+    try:
+        for rig in rigs.values():
+            rig.wait_settled()
+            rig.assert_clean()
+    finally:
+        for rig in rigs.values():
+            rig.service.kill()
+
+
+@pytest.fixture(params=["together", pytest.param("apart", marks=pytest.mark.slow)])
+def shared_rig(request: pytest.FixtureRequest, shared_rig_of: Callable[[str], Rig]) -> Iterator[Rig]:
+    """A service that goes on, together and apart; no fault that a test has armed outlives it."""
+    rig = shared_rig_of(request.param)
+    yield rig
+    rig.disarm()
