@@ -170,7 +170,7 @@ def test_the_heavier_store_is_read_first_the_preferred_one_before_it_and_the_nex
     assert shop.get(f"{path}?prefer=cheap").body == b"fast"
 
 
-def test_naming_a_store_to_read_from_is_a_right_of_its_own(
+def test_to_name_a_store_to_read_from_is_a_right_of_its_own(
     start_service: Callable[..., Service], tmp_path: Path
 ) -> None:
     (tmp_path / "policy.yaml").write_text('download_from_store: "role:chooser"\n')
