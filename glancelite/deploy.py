@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,7 @@ from paste.deploy import loadapp
 
 from . import config as configuration
 from . import fetch
-from .config import Config
+from .config import Config, Option
 from .domain import policy, protections, schemas, versions
 from .domain.ports import Limits, Registry
 from .domain.validate import Validator
@@ -95,7 +95,12 @@ def load_config(
 ) -> Config:
     """The configuration from file (the usual one where none is named), environment and overrides."""
     path = file or configuration.find_file(environ)
-    return configuration.load(path, environ, overrides, lambda enabled: (*store_options(enabled), *fetch.OPTIONS))
+    return configuration.load(path, environ, overrides, more_options)
+
+
+def more_options(enabled: Iterable[str] = ()) -> tuple[Option, ...]:
+    """The options beside those of config.py: of fetching, of stores, and of each store that is enabled."""
+    return (*store_options(enabled), *fetch.OPTIONS)
 
 
 def load_api(config: Config) -> Application:
