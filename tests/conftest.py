@@ -64,10 +64,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_terminal_summary(terminalreporter: object, exitstatus: int) -> None:
     for name, tests in sorted(MISSING.items()):
-        terminalreporter.write_line(f"left out, because {name} is not installed: {len(tests)} test(s)")  # type: ignore[attr-defined]
+        count = len(set(tests))  # each process that runs tests has left them out
+        terminalreporter.write_line(f"left out, because {name} is not installed: {count} test(s)")  # type: ignore[attr-defined]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object, error: object) -> None:
+    """What a process that ran tests beside this one left out."""
+    for name, tests in getattr(node, "workeroutput", {}).get("missing", {}).items():
+        MISSING.setdefault(name, []).extend(tests)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Where everything must be there (CI), a test left out is a failure."""
-    if MISSING and os.environ.get("GLANCELITE_TEST_COMPLETE") and session.exitstatus == 0:
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["missing"] = MISSING
+    elif MISSING and os.environ.get("GLANCELITE_TEST_COMPLETE") and session.exitstatus == 0:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
