@@ -55,6 +55,8 @@ def _configure(options: Mapping[str, Any]) -> None:
     """oslo.limit reads oslo.config's one global configuration and nothing else."""
     if not options.get("auth_url"):
         raise ConfigError(reason=f"[{SECTION}] auth_url is not set, and use_keystone_limits needs it.")
+    if options["auth_type"].endswith("password") and not (options.get("username") and options.get("password")):
+        raise ConfigError(reason=f"[{SECTION}] username and password are not both set: who is to read the limits?")
     try:
         plugin: Any = loading.get_plugin_loader(options["auth_type"])
         cfg.CONF.register_opts(loading.get_auth_plugin_conf_options(plugin), group=SECTION)

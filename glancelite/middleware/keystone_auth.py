@@ -49,7 +49,7 @@ class KeystoneAuth(Filter):
     def __init__(self, app: WSGIApplication, **knobs: Any) -> None:
         self.app, self.knobs = app, knobs
         self._asker = _open_asker(app, knobs)
-        self._challenge = f'Keystone uri="{knobs.get("www_authenticate_uri") or knobs.get("auth_url")}"'
+        self._challenge = f'Keystone uri="{knobs.get("www_authenticate_uri") or knobs["auth_url"]}"'
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         environ[CHALLENGE_KEY] = self._challenge
@@ -101,12 +101,20 @@ def _unavailable(reason: BaseException | None) -> KeystoneUnavailable:
 
 def _fixed(knobs: Mapping[str, Any]) -> dict[str, Any]:
     """What is not for operators to say: `identity` decides, and 0 seconds are none (there, for ever; none is -1)."""
-    return {"delay_auth_decision": True, "token_cache_time": int(knobs.get("token_cache_time", 0)) or -1}
+    return {
+        "delay_auth_decision": True,
+        "token_cache_time": int(knobs.get("token_cache_time", 0)) or -1,
+        "www_authenticate_uri": knobs.get("www_authenticate_uri") or knobs["auth_url"],
+    }
 
 
 def _open_asker(app: WSGIApplication, knobs: Mapping[str, Any]) -> _Asker:
     if not knobs.get("auth_url"):
         raise ConfigError(reason=f"[{SECTION}] auth_url is not set: where is Keystone?")
+    if str(knobs.get("auth_type", "password")).endswith("password") and not (
+        knobs.get("password") and (knobs.get("username") or knobs.get("user_id"))
+    ):
+        raise ConfigError(reason=f"[{SECTION}] username and password are not both set: who is this service there?")
     conf = cfg.ConfigOpts()
     conf([], project="glancelite", default_config_files=[], default_config_dirs=[])
     try:

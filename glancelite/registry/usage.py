@@ -21,9 +21,10 @@ class UsageQueries(Connected):
             return self._usage(project)
 
     def _usage(self, project: str | None) -> Usage:
+        waiting = _of(project) & ImageRow.status.in_(_WAITING)
         return Usage(
             self._count_bytes(project),
-            self._sum(ImageRow.select(_total(ImageRow.size)).where(_of(project), ImageRow.status.in_(_WAITING))),
+            self._sum(ImageRow.select(_total(ImageRow.size)).where(waiting)) + self._count_coming(waiting),
             self._sum(ImageRow.select(_COUNT).where(_of(project), ImageRow.status.not_in(_GONE))),
             self._sum(ImageRow.select(_COUNT).where(_of(project), ImageRow.status.in_(_RECEIVING))),
         )
@@ -31,13 +32,13 @@ class UsageQueries(Connected):
     def _count_bytes(self, project: str | None) -> int:
         """Every location counts its image's size; an upload under way counts what it has announced."""
         stands = _of(project) & ImageRow.status.not_in(_GONE)
-        kept = ImageRow.select(_total(ImageRow.size)).join(
-            LocationRow, on=(LocationRow.image_id == ImageRow.id)
-        ).where(stands)  # fmt: skip
-        coming = ImageRow.select(_total(BlobRow.size)).join(BlobRow, on=(BlobRow.image_id == ImageRow.id)).where(
-            stands, ImageRow.status.not_in(_WAITING), BlobRow.state == "writing"
-        )  # fmt: skip
-        return self._sum(kept) + self._sum(coming)
+        located = ImageRow.select(_total(ImageRow.size)).join(LocationRow, on=(LocationRow.image_id == ImageRow.id))
+        return self._sum(located.where(stands)) + self._count_coming(stands & ImageRow.status.not_in(_WAITING))
+
+    def _count_coming(self, which: peewee.Expression) -> int:
+        """Bytes announced for these images and not yet there."""
+        coming = ImageRow.select(_total(BlobRow.size)).join(BlobRow, on=(BlobRow.image_id == ImageRow.id))
+        return self._sum(coming.where(which, BlobRow.state == "writing"))
 
     def _sum(self, query: peewee.Query) -> int:
         (found,) = self._row(query) or (0,)

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from harness import Api, Service, make_service, running
@@ -20,7 +21,13 @@ USERS = {
 }
 """Users, each named as what it is here, with its project and the one role that it was given."""
 
-pytestmark = pytest.mark.slow
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All of this takes longer: Keystone is installed on the first run, and takes its time to start."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("slow")
+            item.add_marker(pytest.mark.timeout(600))
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,6 @@ from harness import command, free_port
 
 from .conftest import PASSWORD, Cast
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-
 PEER = "python-openstackclient==10.5.0"
 
 

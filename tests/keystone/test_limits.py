@@ -13,8 +13,6 @@ from keystone_server import Keystone
 
 from .conftest import PASSWORD, Caller, grant, options
 
-pytestmark = pytest.mark.slow
-
 MIB = 1 << 20
 DEFAULTS = {"image_size_total": 5, "image_stage_total": 5, "image_count_total": 4, "image_count_uploading": 2}
 READS_LIMITS = {

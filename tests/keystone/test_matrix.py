@@ -9,8 +9,6 @@ from glancelite.api.operations import OPERATIONS
 
 from .conftest import Caller, Cast
 
-pytestmark = pytest.mark.slow
-
 WHO = ("nobody", "foreign", "reader", "member", "owner", "admin", "service")
 DATA = {"content_type": "application/octet-stream"}
 

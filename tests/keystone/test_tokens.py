@@ -11,8 +11,6 @@ from keystone_server import ADMIN, Keystone
 
 from .conftest import PASSWORD, Caller, grant, options
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def doubting(keystone, tmp_path_factory):
