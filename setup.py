@@ -82,7 +82,6 @@ setup(
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Environment :: OpenStack",
-        "License :: OSI Approved :: Apache Software License",
         "Programming Language :: Python :: 3.11",
     ],
 )

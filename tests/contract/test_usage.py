@@ -1,8 +1,7 @@
 """What a project uses, and bounds that no rival gets past: on the database of GLANCELITE_TEST_DB, else on SQLite."""
 
-import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -21,8 +20,8 @@ NONE = Usage()
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRegistry]:
-    url = os.environ.get("GLANCELITE_TEST_DB") or sqlite_url(tmp_path_factory.mktemp("usage") / "registry.sqlite")
+def registry(tmp_path_factory: pytest.TempPathFactory, new_url: Callable[[], str | None]) -> Iterator[LocalRegistry]:
+    url = new_url() or sqlite_url(tmp_path_factory.mktemp("usage") / "registry.sqlite")
     made = LocalRegistry(open_database(url, 16))
     made.upgrade()
     made.renew_process(PROCESS, 600)
