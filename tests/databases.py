@@ -44,13 +44,13 @@ def postgres_url() -> Iterator[str]:
             server.wait(30)
 
 
-def new_database(url: str) -> str:
-    """Make an empty database on the server of this URL; its own URL."""
+def new_database(url: str, encoding: str = "UTF8") -> str:
+    """Make an empty database on the server of this URL; its own URL. The encoding is PostgreSQL's."""
     name = f"test_{uuid.uuid4().hex}"
     if url.startswith("mysql:"):
         _execute_mysql(url, f"CREATE DATABASE {name}")
     else:
-        _execute(url, f'CREATE DATABASE "{name}"')
+        _execute(url, f"CREATE DATABASE \"{name}\" ENCODING '{encoding}' TEMPLATE template0")
     return f"{url.rpartition('/')[0]}/{name}"
 
 
