@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Two files at a time: much of a test is waiting for a process or a disk.
+ON_DATABASES := tests/api tests/contract tests/lockstep
 PARALLEL := -n 2 --dist loadfile
 
 .PHONY: help demo dev test test-all lint format check serve bench docs clean
@@ -23,7 +24,7 @@ $(PEER)/complete: Makefile
 $(READY): setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip setuptools wheel
-	$(BIN)/pip install --quiet --editable '.[dev,postgres,keystone]'
+	$(BIN)/pip install --quiet --editable '.[dev,postgres,mysql,keystone]'
 	touch $(READY)
 
 dev: $(READY) ## install into .venv, with what tests and lint need
@@ -37,8 +38,10 @@ serve: $(READY) ## run the service on http://127.0.0.1:9292 with its data in .ca
 test: $(READY) $(PEER)/complete ## the test suite
 	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow'
 
-test-all: $(READY) $(PEER)/complete ## what takes longer
-	$(BIN)/python -m pytest $(PARALLEL) -m slow || [ $$? -eq 5 ]
+test-all: $(READY) $(PEER)/complete ## what takes longer: databases, Keystone, real clients, fuzzing, the slow crashes
+	$(BIN)/python -m pytest $(PARALLEL) -m slow
+	GLANCELITE_TEST_DB=postgresql $(BIN)/python -m pytest $(PARALLEL) -m 'not slow' $(ON_DATABASES)
+	GLANCELITE_TEST_DB=mysql $(BIN)/python -m pytest $(PARALLEL) -m 'not slow' $(ON_DATABASES)
 
 lint: $(READY) ## ruff, mypy, layers
 	$(BIN)/ruff check .

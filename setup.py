@@ -42,7 +42,7 @@ setup(
         "s3": ["boto3>=1.34"],
         "swift": ["python-swiftclient>=4.4"],
         "rbd": ["rados", "rbd"],
-        "keystone": ["keystonemiddleware>=10.6", "keystoneauth1>=5.6"],
+        "keystone": ["keystonemiddleware>=10.6", "keystoneauth1>=5.6", "oslo.limit>=2.4", "python-memcached>=1.59"],
         "dev": [
             "import-linter>=2.1",
             "mypy>=1.11",
@@ -51,6 +51,7 @@ setup(
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.5",
             "ruff>=0.6",
+            "schemathesis>=4.32,<5",
             "types-psutil",
             "types-PyYAML",
         ],
@@ -73,6 +74,7 @@ setup(
             "none_auth = glancelite.middleware.none_auth:NoneAuth.factory",
             "file_auth = glancelite.deploy:file_auth_filter_factory",
             "trusted_auth = glancelite.middleware.trusted_auth:TrustedAuth.factory",
+            "keystone_auth = glancelite.deploy:keystone_auth_filter_factory",
             "identity = glancelite.middleware.identity:Identity.factory",
         ],
         "paste.server_factory": ["main = glancelite.server:server_factory"],
@@ -80,7 +82,6 @@ setup(
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Environment :: OpenStack",
-        "License :: OSI Approved :: Apache Software License",
         "Programming Language :: Python :: 3.11",
     ],
 )

@@ -16,6 +16,14 @@ from typing import Any
 
 from .errors import ConfigError
 
+Key = tuple[str, str]
+"""Section and name of an option."""
+
+OTHER_VARIABLES = (
+    "GLANCELITE_CONFIG", "GLANCELITE_DEBUG", "GLANCELITE_TIMEOUT", "GLANCELITE_RETRIES", "GLANCELITE_PROGRESS",
+)  # fmt: skip
+"""Variables that are no options of the service: where its file is, and how the command line behaves."""
+
 
 @dataclass(frozen=True)
 class Option:
@@ -30,7 +38,7 @@ class Option:
     minimum: int | float | None = None
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> Key:
         return self.section, self.name
 
     @property
@@ -53,12 +61,16 @@ OPTIONS: tuple[Option, ...] = (
     Option("DEFAULT", "hashing_algorithm", "str", "sha512", "Algorithm of os_hash_value: any that hashlib always has."),
     Option("DEFAULT", "image_size_cap", "int", 1 << 40, "Largest image, in bytes.", minimum=1),
     Option("DEFAULT", "image_property_quota", "int", 128, "Most properties of one image; negative: no limit."),
+    Option("DEFAULT", "image_member_quota", "int", 128, "Most members of one image; negative: no limit."),
     Option("DEFAULT", "image_tag_quota", "int", 128, "Most tags of one image; negative: no limit."),
+    Option("DEFAULT", "image_location_quota", "int", 10, "Most locations of one image; negative: no limit."),
     Option("DEFAULT", "limit_param_default", "int", 25, "Images on a page when the request names no limit.", minimum=1),
     Option("DEFAULT", "api_limit_max", "int", 1000, "Most images on a page, whatever the request asks for.", minimum=1),
     Option("DEFAULT", "user_storage_quota", "bytes", "0", "Most bytes a project's images may take: a number, with a "
            "unit B, KB, MB, GB or TB if you like; 0: no limit."),
     Option("DEFAULT", "show_image_direct_url", "bool", False, "Show the first location of an image as direct_url."),
+    Option("DEFAULT", "show_multiple_locations", "bool", False, "Show the locations of images, and let their owners "
+           "change them by PATCH."),
     Option("DEFAULT", "delayed_delete", "bool", False, "Keep the data of a deleted image for scrub_time seconds."),
     Option("DEFAULT", "scrub_time", "int", 0, "Seconds that the data of a deleted image is kept with delayed_delete.",
            minimum=0),
@@ -78,9 +90,69 @@ OPTIONS: tuple[Option, ...] = (
     Option("registry", "timeout", "float", 30.0, "Seconds to wait for an answer of the registry daemon.", minimum=0.1),
     Option("registry", "commit_patience", "float", 30.0, "Seconds an upload keeps asking for the outcome of its commit "
            "when the registry stops answering in the middle of it.", minimum=0),
+    Option("DEFAULT", "enabled_backends", "list", "", "Stores as ID:DRIVER, comma separated; each ID is a section with "
+           "the store's options. Empty: one store, as [glance_store] says."),
+    Option("glance_store", "default_backend", "str", "", "The store among enabled_backends that takes an image whose "
+           "upload names none."),
+    Option("glance_store", "stores", "list", "file,http", "Drivers of the only store's service: with http, images may "
+           "also be located on the web."),
     Option("glance_store", "default_store", "str", "file", "Driver of the store that images go to: file or memory."),
     Option("glance_store", "filesystem_store_datadir", "path", "", "Directory of the file store. Empty: images in "
            "data_dir."),
+    Option("DEFAULT", "image_schema_file", "path", "", "JSON file with the schemas of additional properties that have "
+           "rules of their own. Empty: those that come with the service."),
+    Option("DEFAULT", "property_protection_file", "path", "", "INI file that says who may create, read, update and "
+           "delete which properties. Empty: no such limits."),
+    Option("DEFAULT", "property_protection_rule_format", "str", "roles", "What that file's values are: roles or "
+           "policies."),
+    Option("oslo_policy", "policy_file", "path", "", "YAML file with rules that replace the defaults by name. Empty: "
+           "the defaults."),
+    Option("DEFAULT", "use_keystone_limits", "bool", False, "Keep projects to the limits registered for them in "
+           "Keystone."),
+    Option("keystone_authtoken", "auth_url", "str", "", "Where Keystone is, for the keystone pipeline: "
+           "https://HOST:5000/v3."),
+    Option("keystone_authtoken", "www_authenticate_uri", "str", "", "Where clients are told to find Keystone. Empty: "
+           "as auth_url."),
+    Option("keystone_authtoken", "auth_type", "str", "password", "How this service logs in at Keystone."),
+    Option("keystone_authtoken", "username", "str", "", "User that this service is at Keystone."),
+    Option("keystone_authtoken", "password", "str", "", "Its password.", secret=True),
+    Option("keystone_authtoken", "project_name", "str", "service", "Its project."),
+    Option("keystone_authtoken", "user_domain_name", "str", "Default", "Its domain."),
+    Option("keystone_authtoken", "project_domain_name", "str", "Default", "Its project's domain."),
+    Option("keystone_authtoken", "region_name", "str", "", "Region of Keystone's catalog to find Keystone in."),
+    Option("keystone_authtoken", "interface", "str", "", "Interface of the catalog to find Keystone by: public, "
+           "internal or admin. Empty: internal."),
+    Option("keystone_authtoken", "service_type", "str", "image", "What this service is called in Keystone's catalog "
+           "and in the access rules of application credentials."),
+    Option("keystone_authtoken", "service_token_roles", "list", "service", "Roles of which a service token needs one."),
+    Option("keystone_authtoken", "service_token_roles_required", "bool", True, "Count a service token without any of "
+           "those roles as none."),
+    Option("keystone_authtoken", "cafile", "path", "", "Certificates to check Keystone's with. Empty: the system's."),
+    Option("keystone_authtoken", "insecure", "bool", False, "Talk to Keystone without checking its certificate."),
+    Option("keystone_authtoken", "memcached_servers", "list", "", "HOST:PORT of memcached servers that remember "
+           "tokens. Empty: each process remembers its own."),
+    Option("keystone_authtoken", "token_cache_time", "int", 300, "Seconds that a token found good is believed without "
+           "asking again, so that one revoked works that long; 0: never.", minimum=0),
+    Option("keystone_authtoken", "http_connect_timeout", "int", 10, "Seconds to wait for Keystone.", minimum=1),
+    Option("keystone_authtoken", "http_request_max_retries", "int", 1, "How often a connection to Keystone is tried "
+           "again.", minimum=0),
+    Option("oslo_limit", "auth_url", "str", "", "Where Keystone is, for use_keystone_limits. Empty: as in "
+           "[keystone_authtoken]."),
+    Option("oslo_limit", "auth_type", "str", "password", "How this service logs in there to read limits."),
+    Option("oslo_limit", "username", "str", "", "User that reads limits; it may read those of every project."),
+    Option("oslo_limit", "password", "str", "", "Its password.", secret=True),
+    Option("oslo_limit", "user_domain_name", "str", "Default", "Its domain."),
+    Option("oslo_limit", "system_scope", "str", "", "`all` for a user with a role on the system."),
+    Option("oslo_limit", "project_name", "str", "", "The user's project, where it has no role on the system."),
+    Option("oslo_limit", "project_domain_name", "str", "", "That project's domain."),
+    Option("oslo_limit", "endpoint_id", "str", "", "Endpoint of this service in Keystone, which limits are registered "
+           "for. Empty: found by endpoint_service_type."),
+    Option("oslo_limit", "endpoint_service_type", "str", "image", "Type of the service whose endpoint this is."),
+    Option("oslo_limit", "endpoint_interface", "str", "public", "Its interface: public, internal or admin."),
+    Option("oslo_limit", "endpoint_region_name", "str", "", "Its region, where there are several."),
+    Option("oslo_limit", "cafile", "path", "", "Certificates to check Keystone's with. Empty: the system's."),
+    Option("oslo_limit", "insecure", "bool", False, "Talk to Keystone without checking its certificate."),
+    Option("oslo_limit", "timeout", "int", 10, "Seconds to wait for Keystone.", minimum=1),
     Option("paste_deploy", "config_file", "path", "", "The paste ini with the pipelines. Empty: the one that comes "
            "with glancelite."),
     Option("paste_deploy", "flavor", "str", "none", "Which pipeline of the ini is used: how callers are known (none, "
@@ -101,7 +173,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("server", "send_timeout", "float", 60.0, "Seconds a client may take no data of a response.", minimum=0.1),
 )  # fmt: skip
 
-WITHDRAWN: dict[tuple[str, str], str] = {}
+WITHDRAWN: dict[Key, str] = {}
 """Options of earlier releases, with the sentence for whoever still sets them."""
 
 
@@ -109,12 +181,21 @@ WITHDRAWN: dict[tuple[str, str], str] = {}
 class Config:
     """The values of all options. Built once, passed on, never changed."""
 
-    values: Mapping[tuple[str, str], Any]
-    sources: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    values: Mapping[Key, Any]
+    sources: Mapping[Key, str] = field(default_factory=dict)
+    options: tuple[Option, ...] = ()
 
     def get(self, section: str, name: str) -> Any:
         """The value of one option; KeyError when there is no such option (a slip in our code)."""
         return self.values[section, name]
+
+    def section(self, name: str, *, given: bool = False) -> dict[str, Any]:
+        """The options of a section that have a value, by name; with `given` only those that somebody set."""
+        return {
+            key[1]: value
+            for key, value in self.values.items()
+            if key[0] == name and value not in ("", ()) and not (given and self.sources.get(key) == "default")
+        }
 
     def __getitem__(self, key: str) -> Any:
         """`config["name"]` of section DEFAULT, `config["section.name"]` of another."""
@@ -129,25 +210,29 @@ class Config:
 def load(
     file: Path | None = None,
     environ: Mapping[str, str] | None = None,
-    overrides: Mapping[tuple[str, str], Any] | None = None,
-    options: Iterable[Option] = OPTIONS,
+    overrides: Mapping[Key, Any] | None = None,
+    more_options: Callable[[tuple[str, ...]], Iterable[Option]] = lambda enabled: (),
 ) -> Config:
-    """Read the configuration; raise ConfigError with a sentence that helps when anything in it is not understood."""
-    known = {option.key: option for option in options}
-    environ = environ or {}
-    texts: dict[tuple[str, str], tuple[str, str]] = {}
-    if file is not None:
-        texts |= _read_file(file, known)
-    texts |= _read_environ(environ, known)
-    values = {key: _typed(option, option.default, "default") for key, option in known.items()}
-    sources = dict.fromkeys(known, "default")
-    for key, (text, source) in texts.items():
-        values[key], sources[key] = _typed(known[key], text, source), source
-    for key, value in (overrides or {}).items():
-        values[key], sources[key] = _typed(known[key], value, "the command line"), "the command line"
-    if ("DEFAULT", "data_dir") in values and not values["DEFAULT", "data_dir"]:
+    """Read the configuration; raise ConfigError with a sentence that helps when anything in it is not understood.
+
+    `more_options` gives the options of other rooms, and of the sections that `enabled_backends` brings with it.
+    """
+    environ, overrides = environ or {}, overrides or {}
+    written = _read_file(file) if file is not None else {}
+    known = {option.key: option for option in OPTIONS}
+    enabled = known["DEFAULT", "enabled_backends"]
+    text = overrides.get(enabled.key) or environ.get(enabled.variable) or written.get(enabled.key, "")
+    known |= {option.key: option for option in more_options(_items(text))}
+    for section, name in written:
+        _check_known(section, name, known, f"{file}: [{section}] {name}")
+    found = {key: (option.default, "default") for key, option in known.items()}
+    found |= {key: (value, str(file)) for key, value in written.items()}
+    found |= _read_environ(environ, known)
+    found |= {key: (value, "the command line") for key, value in overrides.items()}
+    values = {key: _typed(known[key], value, source) for key, (value, source) in found.items()}
+    if not values["DEFAULT", "data_dir"]:
         values["DEFAULT", "data_dir"] = _default_data_dir(environ)
-    return Config(values, sources)
+    return Config(values, {key: source for key, (_, source) in found.items()}, tuple(known.values()))
 
 
 def find_file(environ: Mapping[str, str]) -> Path | None:
@@ -174,7 +259,7 @@ def _default_data_dir(environ: Mapping[str, str]) -> str:
     return str(Path(base) / "glancelite")
 
 
-def _read_file(file: Path, known: Mapping[tuple[str, str], Option]) -> dict[tuple[str, str], tuple[str, str]]:
+def _read_file(file: Path) -> dict[Key, str]:
     parser = configparser.RawConfigParser(default_section="\0", strict=True)
     try:
         parser.read_string(file.read_text(encoding="utf-8"), source=str(file))
@@ -182,36 +267,25 @@ def _read_file(file: Path, known: Mapping[tuple[str, str], Option]) -> dict[tupl
         raise ConfigError(reason=f"The configuration file {file} cannot be read: {error.strerror}.") from error
     except (configparser.Error, UnicodeDecodeError) as error:
         raise ConfigError(reason=f"The configuration file {file} is not understood: {error}.") from error
-    found = {}
-    for section in parser.sections():
-        for name, text in parser.items(section):
-            _check_known(section, name, known, f"{file}: [{section}] {name}")
-            found[section, name] = (text, str(file))
-    return found
+    return {(section, name): text for section in parser.sections() for name, text in parser.items(section)}
 
 
-def _read_environ(
-    environ: Mapping[str, str], known: Mapping[tuple[str, str], Option]
-) -> dict[tuple[str, str], tuple[str, str]]:
-    """Values from variables named like an option.
-
-    Other GLANCELITE_* variables belong to the command line's client side, unless they begin like a section of ours:
-    such a one is a misspelt option and stops the start.
+def _read_environ(environ: Mapping[str, str], known: Mapping[Key, Option]) -> dict[Key, tuple[str, str]]:
+    """Values from variables named like an option. Any other GLANCELITE_ variable that is not the command line's own
+    is a misspelt option and stops the start.
     """
     variables = {option.variable: option.key for option in known.values()}
-    prefixes = tuple({v[: -len(known[k].name)] for v, k in variables.items() if k[0] != "DEFAULT"})
     found = {}
     for variable, text in environ.items():
         if variable in variables:
             found[variables[variable]] = (text, f"${variable}")
-        elif variable.startswith(prefixes):
-            raise ConfigError(
-                reason=f"The environment variable {variable} names no option.{_nearest(variable, variables)}"
-            )
+        elif variable.startswith("GLANCELITE_") and variable not in OTHER_VARIABLES:
+            reason = f"The environment variable {variable} names no option.{_nearest(variable, variables)}"
+            raise ConfigError(reason=reason)
     return found
 
 
-def _check_known(section: str, name: str, known: Mapping[tuple[str, str], Option], where: str) -> None:
+def _check_known(section: str, name: str, known: Mapping[Key, Option], where: str) -> None:
     key = (section, name)
     if key in known:
         return

@@ -5,22 +5,26 @@ paste ini by themselves (the paste factories below).
 """
 
 import atexit
+import hashlib
+import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from wsgiref.types import WSGIApplication
 
+import yaml
 from paste.deploy import loadapp
 
 from . import config as configuration
-from .config import Config
-from .domain import policy, schemas, versions
-from .domain.ports import Registry
+from . import fetch
+from .config import Config, Option
+from .domain import policy, protections, schemas, versions
+from .domain.ports import Limits, Registry
 from .domain.validate import Validator
 from .errors import ConfigError, GlanceliteError
 from .middleware.catch_errors import CatchErrors
@@ -29,7 +33,7 @@ from .middleware.healthcheck import Healthcheck
 from .middleware.version_negotiation import VersionNegotiation
 from .registry.key import registry_key
 from .registry.local import LocalRegistry, open_registry
-from .stores import open_stores
+from .stores import open_stores, store_options
 from .usecases.housekeeping import Housekeeping
 from .usecases.services import Services, Stores
 from .users import UsersFile
@@ -86,6 +90,19 @@ _instances: dict[str, Instance] = {}
 # From a configuration to an app ---------------------------------------------------------------------------------------
 
 
+def load_config(
+    file: Path | None, environ: Mapping[str, str], overrides: Mapping[configuration.Key, Any] | None = None
+) -> Config:
+    """The configuration from file (the usual one where none is named), environment and overrides."""
+    path = file or configuration.find_file(environ)
+    return configuration.load(path, environ, overrides, more_options)
+
+
+def more_options(enabled: Iterable[str] = ()) -> tuple[Option, ...]:
+    """The options beside those of config.py: of fetching, of stores, and of each store that is enabled."""
+    return (*store_options(enabled), *fetch.OPTIONS)
+
+
 def load_api(config: Config) -> Application:
     """The API behind its pipeline. With the registry in this process, its database is brought up to date first."""
     instance = Instance(config)
@@ -109,7 +126,7 @@ def load_registry(config: Config) -> Application:
 
 def load_wsgi(role: str) -> WSGIApplication:
     """For mod_wsgi and its like: the app of this process, configured by environment and file, started."""
-    config = configuration.load(configuration.find_file(os.environ), os.environ)
+    config = load_config(None, os.environ)
     application = load_api(config) if role == "api" else load_registry(config)
     start_logging()
     application.start()
@@ -125,15 +142,78 @@ def start_logging() -> None:
 
 def build_services(config: Config) -> Services:
     """Everything the use-cases need; nothing is opened or asked yet."""
-    image = schemas.image_schema(config["image_format.disk_formats"], config["image_format.container_formats"])
+    image = _image_schema(config)
+    rules = policy.Policy(_read_policy(config["oslo_policy.policy_file"]))
     return Services(
         config=config,
         registry=_open_registry(config),
         stores=open_stores(config),
-        policy=policy.Policy(),
-        schemas={"image": image, "images": schemas.images_schema(image)},
-        validator=Validator("image", schemas.body_schema(image)),
+        policy=rules,
+        protections=_read_protections(config, rules),
+        schemas={
+            "image": image,
+            "images": schemas.images_schema(image),
+            "member": schemas.member_schema(),
+            "members": schemas.members_schema(),
+        },
+        validator=_validator(image),
+        limits=_open_limits(config),
+        hash_digits=_hash_digits(config["hashing_algorithm"]),
+        nullable=schemas.nullable_properties(image),
     )
+
+
+def _hash_digits(algorithm: str) -> int:
+    """Digits of a hash; ConfigError for an algorithm that cannot be used everywhere or has no fixed length."""
+    if algorithm not in hashlib.algorithms_guaranteed or not hashlib.new(algorithm).digest_size:
+        names = ", ".join(sorted(name for name in hashlib.algorithms_guaranteed if hashlib.new(name).digest_size))
+        raise ConfigError(reason=f"hashing_algorithm is '{algorithm}'; it must be one of {names}.")
+    return hashlib.new(algorithm).digest_size * 2
+
+
+def _image_schema(config: Config) -> schemas.Schema:
+    formats = config["image_format.disk_formats"], config["image_format.container_formats"]
+    file = config["image_schema_file"]
+    if not file:
+        return schemas.image_schema(*formats)
+    try:
+        return schemas.image_schema(*formats, *schemas.parse_image_properties(json.loads(_read(file))))
+    except ValueError as error:
+        raise ConfigError(reason=f"The image schema file {file} is not understood: {error}.") from error
+
+
+def _validator(image: schemas.Schema) -> Validator:
+    try:
+        return Validator("image", schemas.body_schema(image))
+    except Exception as error:  # whatever the operator's schemas made the compiler stumble over
+        raise ConfigError(reason=f"The image schema cannot be used: {error}") from error
+
+
+def _read_policy(file: str) -> dict[str, str]:
+    """Rules by name from a policy file; ConfigError when it is none."""
+    if not file:
+        return {}
+    try:
+        found = yaml.safe_load(_read(file)) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(reason=f"The policy file {file} is not understood: {error}.") from error
+    if not isinstance(found, dict) or not all(isinstance(text, str) for pair in found.items() for text in pair):
+        raise ConfigError(reason=f"The policy file {file} must be a mapping from the names of rules to rules.")
+    return found
+
+
+def _read_protections(config: Config, rules: policy.Policy) -> protections.Protections:
+    file = config["property_protection_file"]
+    if not file:
+        return protections.Protections()
+    return protections.parse_protections(_read(file), config["property_protection_rule_format"], rules)
+
+
+def _read(file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(reason=f"The file {file} cannot be read: {error}.") from error
 
 
 def _open_registry(config: Config) -> Registry:
@@ -143,6 +223,17 @@ def _open_registry(config: Config) -> Registry:
 
     registry: Registry = connect_registry(config)
     return registry
+
+
+def _open_limits(config: Config) -> Limits | None:
+    if not config["use_keystone_limits"]:
+        return None
+    try:
+        from .limits import SECTION, KeystoneLimits  # its libraries are heavy, and an extra
+    except ImportError as error:
+        reason = f"use_keystone_limits needs {error.name}: install it with pip install 'glancelite[keystone]'."
+        raise ConfigError(reason=reason) from error
+    return KeystoneLimits({"auth_url": config["keystone_authtoken.auth_url"]} | config.section(SECTION))
 
 
 # Paste ----------------------------------------------------------------------------------------------------------------
@@ -182,7 +273,8 @@ def _check_pipeline(app: Any) -> None:
         raise ConfigError(reason="The pipeline must begin with the filter catch_errors.")
     names = {type(one).__name__ for one in filters}
     if not any(getattr(one, "is_auth", False) for one in filters) and "AuthProtocol" not in names:
-        raise ConfigError(reason="The pipeline has no auth filter: none_auth, file_auth, trusted_auth or authtoken.")
+        known = "keystone_auth, file_auth, trusted_auth or none_auth"
+        raise ConfigError(reason=f"The pipeline has no auth filter: {known}.")
     if "Identity" not in names:
         raise ConfigError(reason="The pipeline lacks the filter identity, behind its auth filter.")
 
@@ -195,8 +287,7 @@ def _instance(global_conf: Knobs) -> Instance:
         name = f"{file}\0{data_dir}"
         if name not in _instances:
             overrides = {("DEFAULT", "data_dir"): data_dir} if data_dir else None
-            path = Path(file) if file else configuration.find_file(os.environ)
-            _instances[name] = Instance(configuration.load(path, os.environ, overrides))
+            _instances[name] = Instance(load_config(Path(file) if file else None, os.environ, overrides))
         found = _instances[name]
     return found
 
@@ -247,8 +338,9 @@ def version_negotiation_filter_factory(
     global_conf: Knobs, **knobs: str
 ) -> Callable[[WSGIApplication], VersionNegotiation]:
     """`use = egg:glancelite#version_negotiation`"""
-    endpoint = _instance(global_conf).config["public_endpoint"]
-    accepted = versions.accepted(multi_store=False, cache=False)
+    config = _instance(global_conf).config
+    endpoint = config["public_endpoint"]
+    accepted = versions.accepted(multi_store=bool(config["enabled_backends"]), cache=False)
     return lambda app: VersionNegotiation(app, versions=accepted, public_endpoint=endpoint, **knobs)
 
 
@@ -256,6 +348,18 @@ def file_auth_filter_factory(global_conf: Knobs, **knobs: str) -> Callable[[WSGI
     """`use = egg:glancelite#file_auth`: the users file of the data directory."""
     users = open_users(_instance(global_conf).config)
     return lambda app: FileAuth(app, users=users, **knobs)
+
+
+def keystone_auth_filter_factory(global_conf: Knobs, **knobs: str) -> Callable[[WSGIApplication], WSGIApplication]:
+    """`use = egg:glancelite#keystone_auth`: knobs of the ini stand in for what [keystone_authtoken] leaves open."""
+    try:
+        from .middleware.keystone_auth import SECTION, KeystoneAuth  # its libraries are heavy, and an extra
+    except ImportError as error:
+        reason = f"Authentication by Keystone needs {error.name}: install it with pip install 'glancelite[keystone]'."
+        raise ConfigError(reason=reason) from error
+    config = _instance(global_conf).config
+    merged: dict[str, Any] = config.section(SECTION) | knobs | config.section(SECTION, given=True)
+    return lambda app: KeystoneAuth(app, **merged)
 
 
 def open_users(config: Config) -> UsersFile:

@@ -68,6 +68,10 @@ class FormatsNotSet(BadRequest):
     message = "Properties {missing} of image {image_id} must be set prior to saving data."
 
 
+class UnknownStore(BadRequest):
+    code, message = "unknown-store", "There is no store '{store}' that takes images."
+
+
 class SizeMismatch(BadRequest):
     code = "size-mismatch"
     message = "The data of image {image_id} is {received} bytes long, but {declared} bytes were declared."
@@ -80,6 +84,24 @@ class UploadInterrupted(BadRequest):
 
 class MultipleRanges(BadRequest):
     code, message = "multiple-ranges", "Requests with multiple ranges are not supported."
+
+
+class UriRefused(BadRequest):
+    code, message = "uri-refused", "URI for web-download does not pass filtering: {uri} ({reason})."
+
+
+class InvalidLocation(BadRequest):
+    code, message = "invalid-location", "Invalid location: {reason}"
+
+
+class RemoteRefused(BadRequest):
+    """A place that a user named answers, but with nothing that can be used."""
+
+    code, message = "remote-refused", "{uri} cannot be fetched: {reason}."
+
+
+class RangeNotServed(BadRequest):
+    code, message = "range-not-served", "{uri} serves no ranges; ask for all of it."
 
 
 # 401, 403 -------------------------------------------------------------------------------------------------------------
@@ -119,6 +141,20 @@ class ForeignOwner(Forbidden):
     message = "You are not permitted to give an image to owner '{owner}'; only an administrator is."
 
 
+class NotShared(Forbidden):
+    code, message = "not-shared", "Image {image_id} is {visibility}; only shared images have members."
+
+
+class WrongStatus(Forbidden):
+    """Glance quirk: an action in a status that does not allow it is 403, not 409."""
+
+    code, message = "wrong-status", "Not allowed to {action} image {image_id} in status '{status}'."
+
+
+class LastLocation(Forbidden):
+    code, message = "last-location", "The last location of image {image_id} cannot be removed."
+
+
 class ImageProtected(Forbidden):
     code, message = "image-protected", "Image {image_id} is protected and cannot be deleted."
 
@@ -139,6 +175,22 @@ class ImageNotFound(NotFound):
     code, message = "image-not-found", "No image found with ID {image_id}"
 
 
+class MemberNotFound(NotFound):
+    code, message = "member-not-found", "{member_id} is not a member of image {image_id}."
+
+
+class TagNotFound(NotFound):
+    code, message = "tag-not-found", "Image {image_id} has no tag '{tag}'."
+
+
+class NotInStore(NotFound):
+    code, message = "not-in-store", "Image {image_id} has no copy in store '{store}'."
+
+
+class NotMultiStore(NotFound):
+    code, message = "not-multi-store", "This service does not have several stores."
+
+
 class DataNotFound(NotFound):
     code, message = "data-not-found", "The data of image {image_id} is not to be found in any of its stores."
 
@@ -149,6 +201,10 @@ class UserNotFound(NotFound):
 
 class TokenNotFound(NotFound):
     code, message = "token-not-found", "There is no such token; perhaps it was revoked or has run out."
+
+
+class RemoteNotFound(NotFound):
+    code, message = "remote-not-found", "There is nothing to fetch at {uri}."
 
 
 class MethodNotAllowed(GlanceliteError):
@@ -168,6 +224,16 @@ class Conflict(GlanceliteError):
 
 class ImageExists(Conflict):
     code, message = "image-exists", "Image ID {image_id} already exists!"
+
+
+class MemberExists(Conflict):
+    code, message = "member-exists", "{member_id} already is a member of image {image_id}."
+
+
+class NoSuchStore(Conflict):
+    """Glance quirk: a path that names an unknown store is 409."""
+
+    code, message = "no-such-store", "There is no store '{store}'."
 
 
 class StatusConflict(Conflict):
@@ -196,6 +262,10 @@ class Gone(GlanceliteError):
     message = "Image {image_id} was deleted before its data was complete."
 
 
+class StoreReadOnly(GlanceliteError):
+    code, status, message = "store-read-only", 410, "The image store '{store}' takes no images; it only reads them."
+
+
 class LengthRequired(GlanceliteError):
     code, status = "length-required", 411
     message = "The length of the body must be told: send a Content-Length (0 for none)."
@@ -221,8 +291,24 @@ class QuotaExceeded(TooLarge):
     message = "The limit on {what} has been exceeded. Attempted: {attempted}, maximum: {maximum}."
 
 
+class LimitExceeded(QuotaExceeded):
+    code = "limit-exceeded"
+    message = (
+        "The limit on {resource} of project {project} has been exceeded. "
+        "Used: {usage}, asked for: {asked}, limit: {limit}."
+    )
+
+
+class LimitMissing(QuotaExceeded):
+    code, message = "limit-missing", "Keystone has no limit on {resource} registered; without one nothing is allowed."
+
+
 class StoreFull(TooLarge):
     code, message = "store-full", "There is not enough disk space on the image store '{store}'."
+
+
+class RemoteTooLarge(TooLarge):
+    code, message = "remote-too-large", "{uri} has more than the {limit} bytes that may be fetched."
 
 
 class UnsupportedMediaType(GlanceliteError):
@@ -288,6 +374,18 @@ class RegistryRefused(Unavailable):
 
 class StoreUnavailable(Unavailable):
     code, message = "store-unavailable", "The image store '{store}' cannot be used at the moment: {reason}"
+
+
+class KeystoneUnavailable(Unavailable):
+    code, message = "keystone-unavailable", "Keystone, which knows the callers, cannot be asked at the moment."
+
+
+class LimitsUnavailable(Unavailable):
+    code, message = "limits-unavailable", "Keystone, which keeps the limits, cannot be asked at the moment."
+
+
+class RemoteUnavailable(Unavailable):
+    code, message = "remote-unavailable", "{uri} cannot be fetched at the moment: {reason}."
 
 
 # Start-up -------------------------------------------------------------------------------------------------------------

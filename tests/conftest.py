@@ -5,14 +5,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from databases import postgres_url  # noqa: F401 - a fixture
+from databases import mariadb_url, new_url, on_database, postgres_url  # noqa: F401 - fixtures
 from harness import Api, Service, make_service, running
 
 
 @pytest.fixture(scope="session", params=["together", "apart"])
-def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    new_url: Callable[[], str | None],  # noqa: F811
+) -> Iterator[Service]:
     """A service that the whole session shares, API and registry in one process and in two."""
-    with running(make_service(tmp_path_factory.mktemp(request.param) / "data", request.param)) as started:
+    database = on_database(new_url)
+    with running(make_service(tmp_path_factory.mktemp(request.param) / "data", request.param, **database)) as started:
         yield started
 
 
@@ -23,12 +28,12 @@ def api(service: Service) -> Api:
 
 
 @pytest.fixture
-def start_service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+def start_service(tmp_path: Path, new_url: Callable[[], str | None]) -> Iterator[Callable[..., Service]]:  # noqa: F811
     """Starts services with settings of their own; they end with the test. Arguments as `make_service`'s."""
     started: list[Service] = []
 
     def start(name: str = "data", **settings: object) -> Service:
-        service = make_service(tmp_path / name, **settings)  # type: ignore[arg-type]
+        service = make_service(tmp_path / name, **on_database(new_url) | settings)  # type: ignore[arg-type]
         started.append(service)
         return service.start()
 

@@ -1,4 +1,7 @@
-"""Database servers for tests: a PostgreSQL of one's own, started when the first test asks for it."""
+"""Database servers for tests: a PostgreSQL and a MariaDB of one's own, started when the first test asks for it.
+
+`GLANCELITE_TEST_DB` names what the shared services run on: sqlite (the default), postgresql or mysql.
+"""
 
 import os
 import pwd
@@ -7,8 +10,9 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from harness import free_port
@@ -17,6 +21,7 @@ POSTGRES = shutil.which("postgres") or max(
     map(str, Path("/usr/lib/postgresql").glob("*/bin/postgres")), default="postgres"
 )
 """The program that tests with `postgres_url` need, `@pytest.mark.needs(POSTGRES)`; Debian puts it on no path."""
+MARIADB = shutil.which("mariadbd") or "/usr/sbin/mariadbd"
 
 
 @pytest.fixture(scope="session")
@@ -31,18 +36,59 @@ def postgres_url() -> Iterator[str]:
         with (Path(place) / "log").open("wb") as log:
             server = subprocess.Popen([*as_nobody, *words], cwd=place, stdout=log, stderr=log, env=_environment())
         try:
-            _wait_for(port, server)
-            yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+            url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+            _wait_until(lambda: _execute(url, "SELECT 1"), server)
+            yield url
         finally:
             server.terminate()
             server.wait(30)
 
 
-def new_database(url: str) -> str:
-    """Make an empty database on the server of this URL; its own URL."""
+def new_database(url: str, encoding: str = "UTF8") -> str:
+    """Make an empty database on the server of this URL; its own URL. The encoding is PostgreSQL's."""
     name = f"test_{uuid.uuid4().hex}"
-    _execute(url, f'CREATE DATABASE "{name}"')
+    if url.startswith("mysql:"):
+        _execute_mysql(url, f"CREATE DATABASE {name}")
+    else:
+        _execute(url, f"CREATE DATABASE \"{name}\" ENCODING '{encoding}' TEMPLATE template0")
     return f"{url.rpartition('/')[0]}/{name}"
+
+
+@pytest.fixture(scope="session")
+def mariadb_url() -> Iterator[str]:
+    """A running MariaDB server, as a URL; `new_database` makes databases."""
+    with tempfile.TemporaryDirectory(prefix="mariadb-", ignore_cleanup_errors=True) as place:
+        port, as_nobody = free_port(), _drop_root(Path(place))
+        data = [f"--datadir={place}/data", "--no-defaults"]
+        _run([*as_nobody, "mariadb-install-db", data[1], data[0], "--skip-test-db"], place)
+        settings = {"port": port, "socket": f"{place}/socket", "bind-address": "127.0.0.1", "pid-file": f"{place}/pid"}
+        words = [MARIADB, data[1], data[0], *(f"--{name}={value}" for name, value in settings.items())]
+        words += ["--skip-grant-tables", "--innodb-flush-log-at-trx-commit=0", "--max-connections=500"]
+        with (Path(place) / "log").open("wb") as log:
+            server = subprocess.Popen([*as_nobody, *words], cwd=place, stdout=log, stderr=log, env=_environment())
+        try:
+            url = f"mysql://root@127.0.0.1:{port}/mysql"
+            _wait_until(lambda: _execute_mysql(url, "SELECT 1"), server)
+            yield url
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+@pytest.fixture(scope="session")
+def new_url(request: pytest.FixtureRequest) -> Callable[[], str | None]:
+    """Makes an empty database of the kind that GLANCELITE_TEST_DB names; None for SQLite, which needs no server."""
+    kind = os.environ.get("GLANCELITE_TEST_DB", "sqlite")
+    if kind == "sqlite":
+        return lambda: None
+    server = request.getfixturevalue({"postgresql": "postgres_url", "mysql": "mariadb_url"}[kind])
+    return lambda: new_database(server)
+
+
+def on_database(new_url: Callable[[], str | None]) -> dict[str, str]:
+    """The option that puts a service on a fresh database of the chosen kind."""
+    url = new_url()
+    return {} if url is None else {"DATABASE_CONNECTION": url}
 
 
 def read_rows(url: str, statement: str) -> list[tuple[object, ...]]:
@@ -59,6 +105,18 @@ def _execute(url: str, statement: str) -> "list[tuple[object, ...]] | None":
         with connection.cursor() as cursor:
             cursor.execute(statement)
             return cursor.fetchall() if cursor.description else None
+    finally:
+        connection.close()
+
+
+def _execute_mysql(url: str, statement: str) -> None:
+    import pymysql
+
+    parts = urlsplit(url)
+    connection = pymysql.connect(host=parts.hostname, port=parts.port or 0, user=parts.username, autocommit=True)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
     finally:
         connection.close()
 
@@ -86,15 +144,14 @@ def _run(words: list[str], place: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def _wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:
-    import psycopg2
-
+def _wait_until(ask: Callable[[], object], server: "subprocess.Popen[bytes]") -> None:
+    """Until the server does what it is asked: it listens before it serves."""
     deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        assert server.poll() is None, "PostgreSQL did not start"
+    while True:
+        assert server.poll() is None, "the database server did not start"
         try:
-            _execute(f"postgresql://postgres@127.0.0.1:{port}/postgres", "SELECT 1")  # it listens before it serves
+            ask()
             return
-        except psycopg2.OperationalError:
+        except Exception:
+            assert time.monotonic() < deadline, "the database server does not answer"
             time.sleep(0.05)
-    raise AssertionError("PostgreSQL does not answer")

@@ -5,6 +5,7 @@ from itertools import groupby
 
 from docs.pages.markdown import code, compose, table
 from glancelite.config import OPTIONS, Option
+from glancelite.deploy import more_options
 
 INTRO = """
 An option's value is, from weak to strong: its default; what `glancelite.conf` says (`--config FILE`, else
@@ -15,7 +16,8 @@ wrong.
 
 Types: `bool` is true or false (yes, on, 1; no, off, 0); `list` is separated by commas; `bytes` is a number
 with a unit B, KB, MB, GB or TB (powers of 1024) if you like. The pipeline and the knobs of its filters are in
-`api-paste.ini` (see [filters](filters.md)).
+`api-paste.ini` (see [filters](filters.md)). With `[DEFAULT] enabled_backends`, each store has a section of its own
+name with the options of its driver (see [stores](stores.md)).
 """
 
 
@@ -25,7 +27,10 @@ def page() -> str:
 
 
 def _sections() -> list[tuple[str, list[Option]]]:
-    return [(name, list(options)) for name, options in groupby(OPTIONS, key=lambda option: option.section)]
+    everything = (*OPTIONS, *more_options())
+    order = list(dict.fromkeys(option.section for option in everything))
+    everything = tuple(sorted(everything, key=lambda option: order.index(option.section)))
+    return [(name, list(options)) for name, options in groupby(everything, key=lambda option: option.section)]
 
 
 def _section(section: tuple[str, list[Option]]) -> str:

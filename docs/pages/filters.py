@@ -12,7 +12,7 @@ INTRO = """
 A pipeline is a line of filters in front of the application, in `api-paste.ini` and `registry-paste.ini`;
 every filter is a section there, with its knobs. The service refuses to start with a pipeline that does not
 begin with `catch_errors`, or has no auth filter (`none_auth`, `file_auth`, `trusted_auth`, or
-keystonemiddleware's `authtoken`) with `identity` behind it.
+`keystone_auth`) with `identity` behind it.
 """
 
 

@@ -8,6 +8,7 @@ from werkzeug.routing import Rule
 from ..usecases.services import Services
 from .errors import install_errors
 from .gate import admit
+from .openapi import make_document
 from .operations import OPERATIONS
 
 
@@ -22,6 +23,7 @@ class _Rule(Rule):
 
 def make_api(services: Services) -> Flask:
     """The app over these services."""
+    services.schemas["openapi"] = make_document(OPERATIONS, services.schemas)
     app = Flask("glancelite", static_folder=None)
     app.url_rule_class = _Rule
     app.url_map.merge_slashes = False

@@ -1,14 +1,14 @@
 """Where an operation meets its rule: row -> body -> target (404) -> permission (403) -> view -> response."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from flask import Request, Response, request
 
 from ..domain.context import ENVIRON_KEY, Context
 from ..domain.image import Image
-from ..errors import Forbidden, ImageNotFound, Unauthorized
+from ..errors import BadRequest, Forbidden, ImageNotFound, Unauthorized
 from ..usecases.images import require
 from ..usecases.services import Services
 from .http import refuse_body
@@ -40,7 +40,12 @@ def admit(services: Services, operation: "Operation") -> Callable[..., Response]
     """The Flask view of an operation."""
 
     def view(**path: str) -> Response:
-        call = Call(services, _context(), request, path)
+        _check_path()
+        context = _context()
+        if context.is_system_scoped and (operation.rule or operation.target or operation.body != "none"):
+            raise Forbidden(reason="A token scoped to the system or a domain has no images; use a project's.")
+        is_admin = services.policy.allows(context, "context_is_admin", {})
+        call = Call(services, replace(context, admin=is_admin), request, path)
         if operation.body == "none":
             refuse_body(request)
         if operation.parse:
@@ -54,6 +59,16 @@ def admit(services: Services, operation: "Operation") -> Callable[..., Response]
         return operation.view(call)
 
     return view
+
+
+def _check_path() -> None:
+    """The router replaces bytes that are not UTF-8; here they are refused before they name something else."""
+    path = request.environ.get("PATH_INFO", "")
+    try:
+        if not path.isascii():
+            path.encode("latin-1").decode()
+    except UnicodeError as error:
+        raise BadRequest(reason="The path is not UTF-8.") from error
 
 
 def _context() -> Context:

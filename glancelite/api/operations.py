@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from flask import Response
 
+from ..domain.patch import MEDIA_TYPES
 from .gate import Call
-from .v2 import image_data, images, schemas
+from .v2 import image_data, images, info, members, schemas, stores
 
 
 @dataclass(frozen=True)
@@ -27,27 +28,75 @@ class Operation:
     body: Literal["none", "json", "data"] = "none"
     parse: Callable[[Call], Any] | None = None
     success: int = 200
+    takes: str = ""
+    """Name of the schema of a JSON body."""
+    gives: str = ""
+    """Name of the schema of the answer; empty: none, or bytes."""
+    media: tuple[str, ...] = ("application/json",)
+    """Media types that a body may come in."""
 
 
 # fmt: off
 OPERATIONS: tuple[Operation, ...] = (
     Operation("create_image", "POST", "/v2/images", "Create an image.", images.create, body="json",
-              parse=images.parse_create, success=201),
+              parse=images.parse_create, success=201, takes="create_image", gives="image"),
     Operation("list_images", "GET", "/v2/images", "List images, a page at a time.", images.list_page,
-              rule="get_images", parse=images.parse_list),
+              rule="get_images", parse=images.parse_list, gives="images"),
     Operation("show_image", "GET", "/v2/images/<image_id>", "Show an image.", images.show,
-              rule="get_image", target="image"),
+              rule="get_image", target="image", gives="image"),
     Operation("update_image", "PATCH", "/v2/images/<image_id>", "Change an image by JSON patch.", images.update,
-              rule="modify_image", target="image", body="json", parse=images.parse_update),
+              rule="modify_image", target="image", body="json", parse=images.parse_update,
+              takes="patch", gives="image", media=MEDIA_TYPES),
     Operation("delete_image", "DELETE", "/v2/images/<image_id>", "Delete an image and its data.", images.delete,
               rule="delete_image", target="image", success=204),
     Operation("upload_image", "PUT", "/v2/images/<image_id>/file", "Upload an image's data.", image_data.upload,
-              rule="upload_image", target="image", body="data", parse=image_data.parse_upload, success=204),
+              rule="upload_image", target="image", body="data", parse=image_data.parse_upload, success=204,
+              media=("application/octet-stream",)),
     Operation("download_image", "GET", "/v2/images/<image_id>/file", "Download an image's data, or a range of it.",
-              image_data.download, rule="download_image", target="image"),
+              image_data.download, rule="download_image", target="image", parse=image_data.parse_download),
+    Operation("add_tag", "PUT", "/v2/images/<image_id>/tags/<tag>", "Add a tag to an image.", images.add_tag,
+              rule="modify_image", target="image", success=204),
+    Operation("remove_tag", "DELETE", "/v2/images/<image_id>/tags/<tag>", "Remove a tag from an image.",
+              images.remove_tag, rule="modify_image", target="image", success=204),
+    Operation("deactivate_image", "POST", "/v2/images/<image_id>/actions/deactivate",
+              "Block an image's data for all but administrators.", images.deactivate, rule="deactivate", target="image",
+              success=204),
+    Operation("reactivate_image", "POST", "/v2/images/<image_id>/actions/reactivate",
+              "Open a deactivated image's data again.", images.reactivate, rule="reactivate", target="image",
+              success=204),
+    Operation("add_member", "POST", "/v2/images/<image_id>/members", "Share an image with a project.", members.create,
+              rule="add_member", target="image", body="json", parse=members.parse_create,
+              takes="add_member", gives="member"),
+    Operation("list_members", "GET", "/v2/images/<image_id>/members", "List the projects an image is shared with.",
+              members.list_all, rule="get_members", target="image", gives="members"),
+    Operation("show_member", "GET", "/v2/images/<image_id>/members/<member_id>", "Show one member of an image.",
+              members.show, target="image", gives="member"),
+    Operation("update_member", "PUT", "/v2/images/<image_id>/members/<member_id>", "Accept or reject a shared image.",
+              members.update, target="image", body="json", parse=members.parse_update,
+              takes="update_member", gives="member"),
+    Operation("remove_member", "DELETE", "/v2/images/<image_id>/members/<member_id>",
+              "Stop sharing an image with a project.", members.delete, rule="delete_member", target="image",
+              success=204),
+    Operation("remove_copy", "DELETE", "/v2/stores/<store_id>/<image_id>", "Take an image's copy out of one store.",
+              stores.remove_copy, rule="delete_image_location", target="image", parse=stores.parse_removal,
+              success=204),
+    Operation("list_stores", "GET", "/v2/info/stores", "List the stores that images may be put into.", stores.list_all,
+              parse=stores.parse_any),
+    Operation("list_store_details", "GET", "/v2/info/stores/detail", "List the stores with how they are set up.",
+              stores.list_details, rule="stores_info_detail", parse=stores.parse_any),
+    Operation("show_import_methods", "GET", "/v2/info/import", "Show the ways to import image data.",
+              stores.show_import_methods),
+    Operation("show_usage", "GET", "/v2/info/usage", "Show what the caller's project uses of its limits.",
+              info.show_usage),
+    Operation("show_openapi", "GET", "/v2/openapi.json", "Show this API as an OpenAPI document.",
+              schemas.show("openapi")),
     Operation("show_image_schema", "GET", "/v2/schemas/image", "Show the JSON schema of an image.",
               schemas.show("image")),
     Operation("show_images_schema", "GET", "/v2/schemas/images", "Show the JSON schema of a page of images.",
               schemas.show("images")),
+    Operation("show_member_schema", "GET", "/v2/schemas/member", "Show the JSON schema of a member.",
+              schemas.show("member")),
+    Operation("show_members_schema", "GET", "/v2/schemas/members", "Show the JSON schema of a list of members.",
+              schemas.show("members")),
 )
 # fmt: on

@@ -15,6 +15,9 @@ from .errors import BadAccess, ClientError, Unreachable
 LOCAL_ENDPOINT = "http://127.0.0.1:9292"
 """Where a service listens that was started with nothing configured."""
 
+DEFAULT_DOMAIN = "default"
+"""Id of the domain that users and projects are in when nobody says another: the one that Keystone comes with."""
+
 Settings = Mapping[str, Any]
 
 
@@ -94,6 +97,7 @@ def _application_credential(settings: Settings) -> Login:
     who = {f"application_credential_{key}": settings.get(f"application_credential_{key}") for key in ("id", "name")}
     who["application_credential_secret"] = _need(settings, "application_credential_secret", "v3applicationcredential")
     who |= {key: settings.get(key) for key in ("username", "user_id", "user_domain_id", "user_domain_name")}
+    who["user_domain_id"] = who["user_domain_id"] or _default_domain(settings, "user_domain_name", "user_id")
     return _keystone("ApplicationCredential", settings, who)
 
 
@@ -126,18 +130,20 @@ def _scope(settings: Settings) -> dict[str, Any]:
 
 
 def _default_domain(settings: Settings, *instead: str) -> Any:
-    return None if any(settings.get(key) for key in instead) else settings.get("default_domain")
+    return None if any(settings.get(key) for key in instead) else settings.get("default_domain") or DEFAULT_DOMAIN
 
 
 def _keystone(plugin: str, settings: Settings, who: dict[str, Any]) -> Login:
     try:
         from keystoneauth1 import exceptions, session
-        from keystoneauth1.identity import generic
+        from keystoneauth1.identity import generic, v3
     except ImportError as error:
         raise BadAccess(
             "Logging in at Keystone needs keystoneauth1: install it with pip install 'glancelite[keystone]'."
         ) from error
-    auth = getattr(generic, plugin)(auth_url=_need(settings, "auth_url", "password"), **who)
+    trim_endpoint(_need(settings, "auth_url", "password"))
+    auth = getattr(generic, plugin, None) or getattr(v3, plugin)
+    auth = auth(auth_url=settings["auth_url"], **who)
     cert = (settings["cert"], settings["key"]) if settings.get("key") else settings.get("cert")
     verify = settings.get("cacert") or settings.get("verify", True)
     keystone = session.Session(auth=auth, verify=verify, cert=cert, timeout=settings.get("timeout"))
@@ -145,6 +151,8 @@ def _keystone(plugin: str, settings: Settings, who: dict[str, Any]) -> Login:
     def ask(question: Callable[[], Any]) -> Any:
         try:
             return question()
+        except exceptions.EndpointNotFound as error:
+            raise BadAccess(f"Keystone's catalog names no image service to use: {error}.") from error
         except exceptions.ConnectFailure as error:
             raise Unreachable(f"Keystone at {settings['auth_url']} cannot be reached: {error}") from error
         except exceptions.ClientException as error:
@@ -158,5 +166,5 @@ def _keystone(plugin: str, settings: Settings, who: dict[str, Any]) -> Login:
         )
     )
     if not endpoint:
-        raise BadAccess("Keystone's catalog names no image service for this region and interface.")
+        raise BadAccess("Keystone's catalog names no image service to use for this region and interface.")
     return Login(trim_endpoint(endpoint), lambda: {"X-Auth-Token": ask(keystone.get_token)})

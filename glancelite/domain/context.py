@@ -61,7 +61,11 @@ class Context:
     service_roles: tuple[str, ...] = ()
     request_id: str = ""
     is_anonymous: bool = False
+    is_system_scoped: bool = False
+    """Is the token for the system or a domain, and so for no project?"""
+    admin: bool | None = None
+    """What the rule context_is_admin said; None where nobody asked it."""
 
     @property
     def is_admin(self) -> bool:
-        return "admin" in self.roles
+        return "admin" in self.roles if self.admin is None else self.admin

@@ -42,45 +42,46 @@ class Field:
 
 # fmt: off
 FIELDS: tuple[Field, ...] = (
-    Field("id", "string", "An identifier for the image", pattern=UUID_PATTERN, writable="create", max_length=36,
+    Field("id", "string", "The image's id, a UUID; the server's choice where the creator makes none.",
+          pattern=UUID_PATTERN, writable="create", max_length=36,
           filter="operators", is_sort_key=True),
-    Field("name", "string", "Descriptive name for the image", nullable=True, max_length=255,
+    Field("name", "string", "A name for people; several images may share one.", nullable=True, max_length=255,
           filter="operators", is_sort_key=True),
-    Field("status", "string", "Status of the image", enum=STATUSES, writable="never", default="queued", max_length=30,
-          filter="operators", is_sort_key=True),
-    Field("visibility", "string", "Scope of image accessibility", enum=VISIBILITIES, default="shared", max_length=30),
-    Field("protected", "boolean", "If true, image will not be deletable.", default=False, filter="flag"),
-    Field("os_hidden", "boolean", "If true, image will not appear in default image list response.", default=False,
+    Field("status", "string", "Where the image is in its life.", enum=STATUSES, writable="never", default="queued",
+          max_length=30, filter="operators", is_sort_key=True),
+    Field("visibility", "string", "Who can see the image.", enum=VISIBILITIES, default="shared", max_length=30),
+    Field("protected", "boolean", "A protected image cannot be deleted.", default=False, filter="flag"),
+    Field("os_hidden", "boolean", "A hidden image is listed only when hidden images are asked for.", default=False,
           filter="flag"),
-    Field("checksum", "string", "md5 hash of image contents.", nullable=True, max_length=32, writable="never",
+    Field("checksum", "string", "MD5 of the data, in hex.", nullable=True, max_length=32, writable="never",
           filter="equal"),
-    Field("os_hash_algo", "string", "Algorithm to calculate the os_hash_value", nullable=True, max_length=64,
+    Field("os_hash_algo", "string", "The algorithm of os_hash_value.", nullable=True, max_length=64,
           writable="never", filter="equal"),
-    Field("os_hash_value", "string", "Hexdigest of the image contents using the algorithm specified by the "
-          "os_hash_algo", nullable=True, max_length=128, writable="never", filter="equal"),
-    Field("owner", "string", "Owner of the image", nullable=True, max_length=255, filter="equal"),
-    Field("size", "integer", "Size of image file in bytes", nullable=True, writable="never",
+    Field("os_hash_value", "string", "Hash of the data by os_hash_algo, in hex.", nullable=True, max_length=128,
+          writable="never", filter="equal"),
+    Field("owner", "string", "The project that owns the image.", nullable=True, max_length=255, filter="equal"),
+    Field("size", "integer", "Bytes of data.", nullable=True, writable="never",
           filter="range", is_sort_key=True),
-    Field("virtual_size", "integer", "Virtual size of image in bytes", nullable=True, writable="never",
-          filter="equal"),
-    Field("container_format", "string", "Format of the container", nullable=True, max_length=255,
+    Field("virtual_size", "integer", "Bytes of the disk that the data describes; null where that is not known.",
+          nullable=True, writable="never", filter="equal"),
+    Field("container_format", "string", "What the disk is wrapped in.", nullable=True, max_length=255,
           filter="operators", is_sort_key=True),
-    Field("disk_format", "string", "Format of the disk", nullable=True, max_length=255,
+    Field("disk_format", "string", "The format of the disk itself.", nullable=True, max_length=255,
           filter="operators", is_sort_key=True),
-    Field("created_at", "string", "Date and time of image registration", writable="never",
+    Field("created_at", "string", "When the image was created, in UTC.", writable="never",
           filter="time", is_sort_key=True),
-    Field("updated_at", "string", "Date and time of the last image modification", writable="never",
+    Field("updated_at", "string", "When the image or its tags last changed, in UTC.", writable="never",
           filter="time", is_sort_key=True),
-    Field("min_ram", "integer", "Amount of ram (in MB) required to boot image.", default=0, filter="range"),
-    Field("min_disk", "integer", "Amount of disk space (in GB) required to boot image.", default=0, filter="range"),
-    Field("tags", "array", "List of strings related to the image", default=(), max_length=255, is_column=False),
-    Field("direct_url", "string", "URL to access the image file kept in external store", writable="never",
+    Field("min_ram", "integer", "Memory that a machine needs to boot it, in MB.", default=0, filter="range"),
+    Field("min_disk", "integer", "Disk that a machine needs to boot it, in GB.", default=0, filter="range"),
+    Field("tags", "array", "Short labels, each once.", default=(), max_length=255, is_column=False),
+    Field("direct_url", "string", "Where a store keeps the data.", writable="never",
           is_column=False),
-    Field("self", "string", "An image self url", writable="never", is_column=False),
-    Field("file", "string", "An image file url", writable="never", is_column=False),
-    Field("schema", "string", "An image schema url", writable="never", is_column=False),
+    Field("self", "string", "Path of this image.", writable="never", is_column=False),
+    Field("file", "string", "Path of its data.", writable="never", is_column=False),
+    Field("schema", "string", "Path of the schema that describes it.", writable="never", is_column=False),
     Field("stores", "string", "Ids of the stores that hold the image's data", writable="never", is_column=False),
-    Field("locations", "array", "A set of URLs to access the image file kept in external store", default=(),
+    Field("locations", "array", "The places where its data is kept.", default=(),
           is_column=False),
 )
 # fmt: on
@@ -107,32 +108,25 @@ def is_read_only(name: str) -> bool:
 _UUID_OR_NULL = {"type": ["null", "string"], "pattern": UUID_PATTERN}
 KNOWN_PROPERTIES: dict[str, dict[str, Any]] = {
     "kernel_id": _UUID_OR_NULL
-    | {"description": "ID of an image that should be used as the kernel when booting an AMI-style image."},
+    | {"description": "Id of the image with the kernel that boots this one, for images in the AMI style."},
     "ramdisk_id": _UUID_OR_NULL
-    | {"description": "ID of an image that should be used as the ramdisk when booting an AMI-style image."},
-    "instance_uuid": {
-        "type": "string",
-        "description": "Metadata which can be used to record which instance this image is associated with. "
-        "(Informational only, does not create an instance snapshot.)",
-    },
-    "architecture": {"type": "string", "description": "Operating system architecture, as x86_64 or aarch64."},
-    "os_distro": {"type": "string", "description": "Common name of operating system distribution, as debian or rhel."},
-    "os_version": {"type": "string", "description": "Operating system version as specified by the distributor."},
-    "description": {"type": "string", "description": "A human-readable string describing this image."},
+    | {"description": "Id of the image with the ramdisk that boots this one, for images in the AMI style."},
+    "instance_uuid": {"type": "string", "description": "The machine that the image was made of; told, not acted upon."},
+    "architecture": {"type": "string", "description": "The processor it runs on, such as x86_64 or aarch64."},
+    "os_distro": {"type": "string", "description": "The operating system's common name, such as debian or rhel."},
+    "os_version": {"type": "string", "description": "The operating system's version, as its maker says it."},
+    "description": {"type": "string", "description": "What the image is, for people."},
     "cinder_encryption_key_id": {
         "type": "string",
-        "description": "Identifier in the OpenStack Key Management Service for the encryption key of an image that was "
-        "made from an encrypted volume.",
+        "description": "Id, in the key manager, of the key of an image that was made of an encrypted volume.",
     },
     "cinder_encryption_key_deletion_policy": {
         "type": "string",
         "enum": ["on_image_deletion", "do_not_delete"],
-        "description": "States the condition under which the key named by cinder_encryption_key_id is to be deleted.",
+        "description": "What becomes of that key when the image is deleted.",
     },
 }
 """Additional properties with rules of their own; any other one is a plain string."""
-
-NULLABLE_PROPERTIES = frozenset(name for name, rule in KNOWN_PROPERTIES.items() if "null" in rule["type"])
 
 
 def missing_formats(disk_format: str | None, container_format: str | None) -> Iterable[str]:

@@ -61,6 +61,22 @@ class Image:
     tags: tuple[str, ...] = ()
     locations: tuple[Location, ...] = ()
     revision: int = 0
+    membership: str | None = None
+    """The status that the caller's own project has as a member; None when it is none."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A project that an image is shared with."""
+
+    image_id: str
+    member_id: str
+    status: str
+    created_at: int
+    updated_at: int
+
+
+MEMBER_STATUSES = ("pending", "accepted", "rejected")
 
 
 def check_transition(image: Image, wanted: str) -> None:
@@ -78,12 +94,18 @@ def is_visible(image: Image, context: Context) -> bool:
     if image.owner is None:
         # Glance quirk: an image without owner belongs to everybody unless it is private.
         return image.visibility == "shared"
-    return image.owner == context.project_id
+    return image.owner == context.project_id or (image.visibility == "shared" and image.membership is not None)
 
 
-def target_of(image: Image) -> dict[str, str | None]:
-    """The image as policy rules see it."""
-    return {"owner": image.owner, "project_id": image.owner, "visibility": image.visibility, "image_id": image.id}
+def target_of(image: Image, context: Context) -> dict[str, str | None]:
+    """The image as policy rules see it; `member_id` is the caller's project where the image is shared with it."""
+    return {
+        "owner": image.owner,
+        "project_id": image.owner,
+        "visibility": image.visibility,
+        "image_id": image.id,
+        "member_id": context.project_id if image.membership is not None else None,
+    }
 
 
 def format_time(microseconds: int) -> str:

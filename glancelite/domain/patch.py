@@ -5,7 +5,7 @@ Who may make which change is decided by the use-case.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,16 +36,22 @@ _BAD_ESCAPE = re.compile(r"~(?![01])")
 
 @dataclass(frozen=True)
 class Change:
-    """One operation: `verb` is add, replace or remove; `strict` says that add refuses a property that is there."""
+    """One operation: `verb` is add, replace or remove; `strict` says that add refuses a property that is there;
+    `position` is the place in the list of locations: a number, or - for its end.
+    """
 
     verb: str
     name: str
     value: Any = None
     strict: bool = False
+    position: str = ""
 
 
-def parse_patch(media_type: str, body: Any, validator: Validator) -> tuple[Change, ...]:
-    """The changes a body asks for; raises 415 for another media type, 400 for a malformed body, 403 for fixed names."""
+def parse_patch(media_type: str, body: Any, validator: Validator, *, has_locations: bool = False) -> tuple[Change, ...]:
+    """The changes a body asks for; raises 415 for another media type, 400 for a malformed body, 403 for fixed names.
+
+    `has_locations`: does this service let locations be seen and changed?
+    """
     if media_type not in MEDIA_TYPES:
         raise UnsupportedMediaType(
             reason=f"A patch must have one of the media types {', '.join(MEDIA_TYPES)}.",
@@ -56,7 +62,7 @@ def parse_patch(media_type: str, body: Any, validator: Validator) -> tuple[Chang
     is_old = media_type == MEDIA_TYPES[0]
     changes = tuple(_parse_change(_members(item, is_old), is_old) for item in body)
     for change in changes:
-        _check_change(change, validator)
+        _check_change(change, validator, has_locations)
     return changes
 
 
@@ -80,16 +86,16 @@ def _members(item: Any, is_old: bool) -> tuple[str, Any, Mapping[str, Any]]:
 
 def _parse_change(members: tuple[str, Any, Mapping[str, Any]], is_old: bool) -> Change:
     verb, path, item = members
-    name = _parse_path(path, verb)
+    name, position = _parse_path(path, verb)
     if verb == "remove":
-        return Change(verb, name)
+        return Change(verb, name, position=position)
     if "value" not in item:
         raise BadRequest(reason=f"Operation '{verb}' of path '{path}' requires a member named 'value'.")
-    return Change(verb, name, item["value"], strict=is_old)
+    return Change(verb, name, item["value"], strict=is_old, position=position)
 
 
-def _parse_path(path: Any, verb: str) -> str:
-    """The property that a JSON pointer names."""
+def _parse_path(path: Any, verb: str) -> tuple[str, str]:
+    """The property that a JSON pointer names, and a place in it."""
     if not isinstance(path, str):
         raise BadRequest(reason=f"A path must be a string; this one is {path!r:.80}.")
     if not path.startswith("/"):
@@ -101,7 +107,7 @@ def _parse_path(path: Any, verb: str) -> str:
     check_all_text("A path", path)
     parts = [part.replace("~1", "/").replace("~0", "~") for part in path[1:].split("/")]
     _check_depth(parts, path, verb)
-    return parts[0]
+    return parts[0], parts[1] if len(parts) > 1 else ""
 
 
 def _check_depth(parts: Sequence[str], path: str, verb: str) -> None:
@@ -110,14 +116,15 @@ def _check_depth(parts: Sequence[str], path: str, verb: str) -> None:
         raise BadRequest(reason=f"Invalid JSON pointer for this resource: '{path}'.")
 
 
-def _check_change(change: Change, validator: Validator) -> None:
+def _check_change(change: Change, validator: Validator, has_locations: bool) -> None:
     name = change.name
     if is_read_only(name) or name == "id":
         raise ReadOnlyAttribute(name=name)
     if is_reserved(name):
         raise ReservedAttribute(name=name)
     if name == "locations":
-        raise Forbidden(reason="It is not allowed to change locations: this service does not show them.")
+        _check_location_change(change, validator, has_locations)
+        return
     if change.verb == "remove":
         if name in BY_NAME:
             raise AttributeNotRemovable(name=name)
@@ -128,15 +135,34 @@ def _check_change(change: Change, validator: Validator) -> None:
     validator.check({name: change.value})
 
 
-def apply_patch(image: Image, changes: Sequence[Change]) -> dict[str, Any]:
-    """The values that the changes give the image: field names, and `properties` and `tags` as a whole."""
+def _check_location_change(change: Change, validator: Validator, has_locations: bool) -> None:
+    if not has_locations:
+        raise Forbidden(reason="It is not allowed to change locations: this service does not show them.")
+    if change.verb != "replace" and not (change.position.isdecimal() or (change.verb, change.position) == ("add", "-")):
+        raise BadRequest(reason=f"'{change.position}' is no place in the list of locations.")
+    if change.verb != "remove":
+        check_all_text("A location", change.value)
+        validator.check({"locations": [change.value] if change.verb == "add" else change.value})
+
+
+May = Callable[[str, str], bool]
+"""May this caller do an operation (create, read, update, delete) to a property of this name?"""
+
+
+def apply_patch(image: Image, changes: Sequence[Change], may: May = lambda operation, name: True) -> dict[str, Any]:
+    """The values that the changes give the image: field names, and `properties` and `tags` as a whole.
+
+    Properties that the caller may not read stay as they are: for who cannot see them they are not there.
+    """
     values: dict[str, Any] = {}
     properties = dict(image.properties)
     for change in changes:
+        if change.name == "locations":
+            continue  # they are checked against stores, which nothing here knows
         if change.name in BY_NAME:
             values[change.name] = _field_value(image, change)
         else:
-            _change_property(properties, change)
+            _change_property(properties, change, may)
     if properties != image.properties:
         values["properties"] = properties
     return values
@@ -155,12 +181,15 @@ def to_field_value(name: str, value: Any) -> Any:
     return int(value) if BY_NAME[name].type == "integer" and value is not None else value
 
 
-def _change_property(properties: dict[str, str | None], change: Change) -> None:
-    exists = change.name in properties
+def _change_property(properties: dict[str, str | None], change: Change, may: May) -> None:
+    exists = change.name in properties and may("read", change.name)
     if change.verb == "add" and change.strict and exists:
         raise PropertyExists(name=change.name)
     if change.verb != "add" and not exists:
         raise PropertyMissing(name=change.name)
+    operation = "delete" if change.verb == "remove" else "update" if exists else "create"
+    if not may(operation, change.name) or (change.name in properties and not exists):
+        raise ReservedAttribute(name=change.name)
     if change.verb == "remove":
         del properties[change.name]
     else:

@@ -1,8 +1,8 @@
 """The rule language: parse a rule, decide it for a caller and a target.
 
 A rule is checks joined by `and`, `or`, `not` and parentheses. A check is `role:NAME`, `rule:NAME`,
-`project_id:%(KEY)s` (or `user_id:`), `'TEXT':%(KEY)s`, `@` (always), `!` (never); the empty rule allows all. It is the
-language of OpenStack policy files, as far as image policies use it.
+`project_id:%(KEY)s` (or `user_id:`), `is_admin:True`, `'TEXT':%(KEY)s`, `@` (always), `!` (never); the empty rule
+allows all. It is the language of OpenStack policy files, as far as image policies use it.
 """
 
 import re
@@ -24,22 +24,34 @@ class Policy:
     """The rules in force: the defaults of `rules.py` with `overrides` by name."""
 
     def __init__(self, overrides: Mapping[str, str] | None = None) -> None:
-        texts = {rule.name: rule.default for rule in RULES} | dict(overrides or {})
-        self._texts = texts
-        self._checks = {name: _Parser(name, text, self).parse() for name, text in texts.items()}
+        self._texts = {rule.name: rule.default for rule in RULES} | dict(overrides or {})
+        self.references: dict[str, list[str]] = {}
+        """Rules by the name of the rule that refers to them."""
+        self._checks = {name: _Parser(name, text, self).parse() for name, text in self._texts.items()}
+        for name in self._texts:
+            self._refuse_circle(name, ())
+
+    def _refuse_circle(self, name: str, trail: tuple[str, ...]) -> None:
+        if name in trail:
+            raise ConfigError(reason=f"Policy rules refer to each other in a circle: {', '.join((*trail, name))}.")
+        for other in self.references.get(name, ()):
+            self._refuse_circle(other, (*trail, name))
 
     def allows(self, context: Context, rule: str, target: Target) -> bool:
         """Does the rule let this caller do it to this target?"""
-        check = self._checks.get(rule) or self._checks["default"]
-        return check(context, target)
+        return self._checks[rule](context, target)
 
     def require(self, context: Context, rule: str, target: Target) -> None:
         """Raise ActionForbidden (403) unless the rule allows it."""
         if not self.allows(context, rule, target):
             raise ActionForbidden(rule=rule)
 
-    def text(self, rule: str) -> str:
-        return self._texts[rule]
+    def parse(self, name: str, text: str) -> Check:
+        """A rule that stands elsewhere: the name of one of these, or an expression."""
+        return _Parser(name, f"rule:{text}" if text in self._texts else text, self).parse()
+
+    def knows(self, rule: str) -> bool:
+        return rule in self._texts
 
 
 class _Parser:
@@ -106,7 +118,12 @@ class _Parser:
             return _role(match)
         if kind == "rule":
             policy = self._policy
+            if not policy.knows(match):
+                raise ConfigError(reason=f"Policy rule '{self._name}' refers to rule:{match}, which there is not.")
+            policy.references.setdefault(self._name, []).append(match)
             return lambda c, t: policy.allows(c, match, t)
+        if kind == "is_admin":
+            return lambda c, t: c.is_admin == (match.lower() == "true")
         return _comparison(kind, match)
 
     def _wrong(self, token: str) -> ConfigError:

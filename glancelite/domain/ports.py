@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
-from ..config import Option
 from .context import Context
-from .image import Image
+from .image import Image, Location, Member
+from .limits import Bounds, Usage
 from .query import ImageQuery
 
 # Registry -------------------------------------------------------------------------------------------------------------
@@ -34,6 +34,7 @@ class Intent:
     if_lost: str = "queued"
     declared: int | None = None
     quota: int | None = None
+    bounds: Bounds = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,11 @@ class Registry(ABC):
     # images
 
     @abstractmethod
-    def create_image(self, context: Context, image: Image) -> Image:
-        """Store a new image, queued; ImageExists when its id was ever used, a deleted image's included."""
+    def create_image(self, context: Context, image: Image, bounds: Bounds | None = None) -> Image:
+        """Store a new image, queued; ImageExists when its id was ever used, a deleted image's included.
+
+        Raises LimitExceeded when its owner would have more than the bounds allow.
+        """
 
     @abstractmethod
     def show_image(self, context: Context, image_id: str) -> Image:
@@ -104,10 +108,18 @@ class Registry(ABC):
         """One page; InvalidMarker when the marker is none that this caller can see."""
 
     @abstractmethod
-    def update_image(self, context: Context, image_id: str, revision: int, changes: Mapping[str, Any]) -> Image:
-        """Set fields, and `properties` and `tags` as a whole, if the image still is at this revision.
+    def update_image(
+        self,
+        context: Context,
+        image_id: str,
+        revision: int,
+        changes: Mapping[str, Any],
+        locations: tuple[Location, ...] | None = None,
+    ) -> Image:
+        """Set fields, `properties`, `tags` and `locations` as a whole, if the image still is at this revision.
 
-        Raises ChangedMeanwhile when it is not, ImageNotFound when it is gone.
+        Bytes of ours that no location names any more are dropped. Raises ChangedMeanwhile when it is not,
+        ImageNotFound when it is gone.
         """
 
     @abstractmethod
@@ -117,13 +129,34 @@ class Registry(ABC):
         With a delay the status is pending_delete. Raises like update_image.
         """
 
+    # members
+
+    @abstractmethod
+    def list_members(self, context: Context, image_id: str) -> tuple[Member, ...]:
+        """All members of an image, the oldest first."""
+
+    @abstractmethod
+    def add_member(self, context: Context, image_id: str, member_id: str, quota: int) -> Member:
+        """Enter a member, pending, if the image stands and is shared; a negative `quota` is no limit.
+
+        Raises NotShared, MemberExists, QuotaExceeded, ImageNotFound.
+        """
+
+    @abstractmethod
+    def update_member(self, context: Context, image_id: str, member_id: str, status: str) -> Member:
+        """Set a member's status; MemberNotFound."""
+
+    @abstractmethod
+    def remove_member(self, context: Context, image_id: str, member_id: str) -> None:
+        """Remove a member; MemberNotFound."""
+
     # blobs
 
     @abstractmethod
     def begin_blob(self, context: Context, intent: Intent) -> int | None:
         """Enter the blob as writing, its image as busy; the bytes the quota leaves it, None without a limit.
 
-        Idempotent by key. Raises StatusConflict, ImageNotFound, QuotaExceeded.
+        Idempotent by key. Raises StatusConflict, ImageNotFound, QuotaExceeded, LimitExceeded.
         """
 
     @abstractmethod
@@ -153,6 +186,12 @@ class Registry(ABC):
     @abstractmethod
     def record_unlink(self, key: str, lease: float) -> None:
         """The bytes were unlinked: the first time the row waits one lease for a second unlink, then it goes."""
+
+    # usage
+
+    @abstractmethod
+    def show_usage(self, context: Context, project: str) -> Usage:
+        """What a project uses."""
 
     # processes and stores
 
@@ -188,6 +227,20 @@ class Registry(ABC):
         """Let go of all connections, here only: before a fork, and at the end. The registry stays usable."""
 
 
+# Limits ---------------------------------------------------------------------------------------------------------------
+
+
+class Limits(ABC):
+    """What the identity service allows a project to use."""
+
+    @abstractmethod
+    def find(self, project: str) -> Mapping[str, int]:
+        """A project's limit on every resource that has one, in the resource's unit; negative: none.
+
+        Raises LimitsUnavailable.
+        """
+
+
 # Stores ---------------------------------------------------------------------------------------------------------------
 
 
@@ -218,6 +271,40 @@ class StoreStatus:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+class ForeignStore(ABC):
+    """Reads bytes at places that are not ours, by the URL of a location that somebody entered.
+
+    Such bytes have no blob: nobody here has written them, counts them or removes them.
+    """
+
+    driver: ClassVar[str]
+    schemes: ClassVar[tuple[str, ...]]
+    """Of the URLs that it reads."""
+
+    def __init__(self, store_id: str) -> None:
+        self.id = store_id
+        self.description = ""
+        self.weight = 0
+
+    def show_properties(self) -> dict[str, Any]:
+        """What an operator may want to know of it; no secrets."""
+        return {}
+
+    @abstractmethod
+    def open_url(self, url: str, offset: int = 0, length: int | None = None) -> tuple[Body, int | None]:
+        """The bytes from an offset on, `length` of them or all, and how many there are in all (None: not told).
+
+        Raises DataNotFound, RangeNotServed, StoreUnavailable.
+        """
+
+    @abstractmethod
+    def size_url(self, url: str) -> int:
+        """How many bytes there are, 0 when it is not told; InvalidLocation for a URL no image could be read from.
+
+        Raises StoreUnavailable when the place cannot be asked now.
+        """
+
+
 class Store(ABC):
     """A place for bytes, by blob key.
 
@@ -226,12 +313,17 @@ class Store(ABC):
     """
 
     driver: ClassVar[str]
-    OPTIONS: ClassVar[tuple[Option, ...]] = ()
     is_shared: ClassVar[bool] = True
     """Do all processes of a node see the same bytes?"""
 
     def __init__(self, store_id: str) -> None:
         self.id = store_id
+        self.description = ""
+        self.weight = 0
+
+    def show_properties(self) -> dict[str, Any]:
+        """What an operator may want to know of the place; no secrets."""
+        return {}
 
     @abstractmethod
     def attach(self, registry: Registry) -> None:

@@ -138,7 +138,7 @@ def _parse_filter(name: str, value: str, conditions: list[Condition], properties
     if limit and limit[1] in BY_NAME and BY_NAME[limit[1]].filter == "range":
         conditions.append(_parse_bound(name, limit[1], limit[2], value))
     elif kind == "operators":
-        conditions.append(Condition(name, "in", _parse_operator(name, value)))
+        conditions.append(Condition(name, "in", _storable(_parse_operator(name, value))))
     elif kind == "time":
         conditions.append(_parse_time(name, value))
     elif kind == "flag":
@@ -149,9 +149,14 @@ def _parse_filter(name: str, value: str, conditions: list[Condition], properties
         properties.append((name, value))
 
 
+def _storable(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Values that may be in a database at all; some refuse to be asked about the others."""
+    return tuple(value for value in values if "\0" not in value)
+
+
 def _parse_equal(name: str, value: str) -> tuple[str | int, ...]:
     if BY_NAME[name].type != "integer":
-        return (value,)
+        return _storable((value,))
     # Glance quirk: text never equals a number, so the list is empty rather than refused.
     return (int(value),) if re.fullmatch(r"-?\d{1,18}", value, re.ASCII) else ()
 

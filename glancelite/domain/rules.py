@@ -5,6 +5,7 @@ from dataclasses import dataclass
 ADMIN = "rule:context_is_admin"
 PROJECT_MEMBER = "role:member and project_id:%(owner)s"
 _VISIBLE = "(project_id:%(owner)s or 'community':%(visibility)s or 'public':%(visibility)s or 'shared':%(visibility)s)"
+_SHARER = "role:reader and (project_id:%(owner)s or project_id:%(member_id)s)"
 READER_VISIBLE = f"role:reader and {_VISIBLE}"
 MEMBER_VISIBLE = f"role:member and {_VISIBLE}"
 
@@ -31,6 +32,17 @@ RULES: tuple[Rule, ...] = (
     Rule("communitize_image", f"{ADMIN} or ({PROJECT_MEMBER})", "Make an image a community image."),
     Rule("upload_image", f"{ADMIN} or ({PROJECT_MEMBER})", "Upload image data."),
     Rule("download_image", f"{ADMIN} or ({MEMBER_VISIBLE})", "Download image data."),
+    Rule("add_member", f"{ADMIN} or ({PROJECT_MEMBER})", "Share an image with a project."),
+    Rule("delete_member", f"{ADMIN} or ({PROJECT_MEMBER})", "Stop sharing an image with a project."),
+    Rule("get_member", f"{ADMIN} or ({_SHARER})", "Show a member of an image."),
+    Rule("get_members", f"{ADMIN} or ({_SHARER})", "List the members of an image."),
+    Rule("modify_member", f"{ADMIN} or (role:member and project_id:%(member_id)s)", "Accept or reject a shared image."),
+    Rule("deactivate", f"{ADMIN} or ({PROJECT_MEMBER})", "Block an image's data for all but administrators."),
+    Rule("reactivate", f"{ADMIN} or ({PROJECT_MEMBER})", "Open a deactivated image's data again."),
+    Rule("download_from_store", f"{ADMIN} or ({MEMBER_VISIBLE})", "Say which store image data is to come from."),
+    Rule("delete_image_location", ADMIN, "Remove a copy of image data."),
+    Rule("set_image_location", f"{ADMIN} or ({PROJECT_MEMBER})", "Say where image data is kept."),
+    Rule("stores_info_detail", f"{ADMIN} or role:service", "See how the stores are set up."),
     Rule("get_image_location", f"{ADMIN} or (role:reader and project_id:%(owner)s)", "See where image data is kept."),
 )
 # fmt: on

@@ -1,6 +1,6 @@
 """JSON schemas made from the field table: the ones the API shows and the ones it checks bodies with."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .fields import BY_NAME, FIELDS, INTEGER_MAX, KNOWN_PROPERTIES, UUID_PATTERN, Field
@@ -13,7 +13,7 @@ LOCATION: Schema = {
         "url": {"type": "string", "maxLength": 255},
         "metadata": {"type": "object"},
         "validation_data": {
-            "description": "Values to be used to populate the corresponding image properties.",
+            "description": "Hashes that the data is known to have.",
             "type": "object",
             "writeOnly": True,
             "additionalProperties": False,
@@ -29,16 +29,22 @@ LOCATION: Schema = {
 }
 
 
-def image_schema(disk_formats: Sequence[str], container_formats: Sequence[str]) -> Schema:
-    """The schema of `/v2/schemas/image`."""
+def image_schema(
+    disk_formats: Sequence[str],
+    container_formats: Sequence[str],
+    known: Mapping[str, Schema] = KNOWN_PROPERTIES,
+    required: Sequence[str] = (),
+) -> Schema:
+    """The schema of `/v2/schemas/image`; `known` are the additional properties with rules of their own."""
     properties = {field.name: _shown(field) for field in FIELDS}
     for name, formats in (("disk_format", disk_formats), ("container_format", container_formats)):
         properties[name]["enum"] = [None, *formats]
         del properties[name]["maxLength"]
-    properties |= {name: rule | {"is_base": False} for name, rule in KNOWN_PROPERTIES.items()}
+    properties |= {name: dict(rule) | {"is_base": False} for name, rule in known.items() if name not in BY_NAME}
     return {
         "name": "image",
         "properties": properties,
+        **({"required": list(required)} if required else {}),
         "additionalProperties": {"type": "string"},
         "links": [
             {"rel": "self", "href": "{self}"},
@@ -67,9 +73,38 @@ def images_schema(image: Schema) -> Schema:
     }
 
 
+def member_schema() -> Schema:
+    """The schema of `/v2/schemas/member`."""
+    return {
+        "name": "member",
+        "properties": {
+            "member_id": {"type": "string", "description": "The project that the image is shared with."},
+            "image_id": {"type": "string", "description": "The image that is shared.", "pattern": UUID_PATTERN},
+            "created_at": {"type": "string", "description": "When it was shared, in UTC."},
+            "updated_at": {"type": "string", "description": "When the entry last changed, in UTC."},
+            "status": {
+                "type": "string",
+                "description": "What the project says to it.",
+                "enum": ["pending", "accepted", "rejected"],
+            },
+            "schema": {"type": "string", "readOnly": True},
+        },
+    }
+
+
+def members_schema() -> Schema:
+    """The schema of `/v2/schemas/members`."""
+    return {
+        "name": "members",
+        "properties": {"members": {"type": "array", "items": member_schema()}, "schema": {"type": "string"}},
+        "links": [{"rel": "describedby", "href": "{schema}"}],
+    }
+
+
 def body_schema(image: Schema) -> Schema:
     """What a create body must match, and the image that a patch makes: the shown schema with what it leaves unsaid."""
-    properties = {name: dict(rule) for name, rule in image["properties"].items() if _is_settable(name)}
+    settable = [name for name in image["properties"] if name not in BY_NAME or _is_settable(BY_NAME[name])]
+    properties = {name: dict(image["properties"][name]) for name in settable}
     for name in ("min_disk", "min_ram"):
         properties[name] |= {"minimum": 0, "maximum": INTEGER_MAX}
     return {
@@ -81,8 +116,30 @@ def body_schema(image: Schema) -> Schema:
     }
 
 
-def _is_settable(name: str) -> bool:
-    return name in KNOWN_PROPERTIES or (name in BY_NAME and not BY_NAME[name].is_read_only and name != "locations")
+def nullable_properties(image: Schema) -> frozenset[str]:
+    """Additional properties that may be null; any other is shown as text."""
+    return frozenset(
+        name for name, rule in image["properties"].items() if name not in BY_NAME and "null" in rule.get("type", ())
+    )
+
+
+def parse_image_properties(document: Any) -> tuple[dict[str, Schema], tuple[str, ...]]:
+    """Additional properties and required names from an operator's file: a map of schemas, or an object that has one.
+
+    Raises ValueError for what is neither.
+    """
+    is_wrapped = isinstance(document, dict) and isinstance(document.get("properties"), dict)
+    properties = document["properties"] if is_wrapped else document
+    required = document.get("required", []) if is_wrapped else []
+    if not isinstance(properties, dict) or not all(isinstance(rule, dict) for rule in properties.values()):
+        raise ValueError("it must map names of properties to schemas")
+    if not isinstance(required, list) or not all(isinstance(name, str) for name in required):
+        raise ValueError("'required' must be a list of names")
+    return properties, tuple(required)
+
+
+def _is_settable(field: Field) -> bool:
+    return not field.is_read_only
 
 
 def _shown(field: Field) -> Schema:

@@ -29,7 +29,7 @@ class Validator:
 def parse_json(body: bytes) -> Any:
     """A JSON document from bytes; MalformedJson for whatever is not one (NaN, bad UTF-8, endless nesting included)."""
     try:
-        return json.loads(body, parse_constant=_refuse_constant)
+        return json.loads(body.decode(), parse_constant=_refuse_constant)
     except RecursionError as error:
         raise MalformedJson(reason="it is nested too deeply") from error
     except UnicodeDecodeError as error:

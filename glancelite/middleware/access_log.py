@@ -77,6 +77,7 @@ class _Line:
 
     def note(self, status: str, headers: list[tuple[str, str]]) -> None:
         self.status = status[:3]
+        self.is_whole = self.status in ("204", "304")  # a server does not ask for the body of these
         if self.environ["REQUEST_METHOD"] != "HEAD":
             self.promised = next((int(value) for name, value in headers if name.lower() == "content-length"), None)
 

@@ -43,6 +43,7 @@ class Identity(Filter):
                 roles=_roles(environ, "X-Roles"),
                 service_roles=_roles(environ, "X-Service-Roles") if has_service else (),
                 request_id=request_id,
+                is_system_scoped=bool(_text(environ, "Openstack-System-Scope") or _text(environ, "X-Domain-Id")),
             )
         if self.knobs["allow_anonymous_access"]:
             return Context(request_id=request_id, is_anonymous=True)

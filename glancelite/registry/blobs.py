@@ -4,23 +4,22 @@ Every transaction here touches rows in one order – image, work, blob – so th
 a circle.
 """
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
 import peewee
 
 from ..domain.context import Context
-from ..domain.image import Image
+from ..domain.image import Image, Location
+from ..domain.limits import SIZE, UPLOADING, Bounds
 from ..domain.ports import Blob, Content, Intent
 from ..errors import Gone, ImageNotFound, QuotaExceeded, RegistryUnavailable, StatusConflict
-from .images import DELETED, ImageQueries
-from .models import BlobRow, ImageRow, LocationRow, ProcessRow, StoreRow, WorkRow
+from .images import DELETED
+from .members import MemberQueries
+from .models import BlobRow, ImageRow, ProcessRow, WorkRow
 
-_COUNTED = ("writing", "live")
 
-
-class BlobQueries(ImageQueries):
+class BlobQueries(MemberQueries):
     """The part of the registry that knows blobs and work."""
 
     def begin_blob(self, context: Context, intent: Intent) -> int | None:
@@ -29,7 +28,7 @@ class BlobQueries(ImageQueries):
                 raise RegistryUnavailable(reason="the lease of this process has ended and is being renewed")
             if self._blob_state(intent.key) is None:
                 self._enter(intent)
-            return self._room(intent.key, intent.quota)
+            return self._room(intent, {SIZE.name: intent.declared or 0, UPLOADING.name: 1})
 
     def _enter(self, intent: Intent) -> None:
         busy = {"status": intent.to, "updated_at": self._now, "revision": ImageRow.revision + 1}
@@ -68,8 +67,8 @@ class BlobQueries(ImageQueries):
             written = (BlobRow.key == intent.key) & (BlobRow.state == "writing")
             if not self._change(BlobRow.update(state="live", size=content.size, **hashes).where(written)):
                 raise StatusConflict(image_id=intent.image_id, status=intent.to, wanted="active")
-            self._room(intent.key, intent.quota)
-            self._add_location(intent, url)
+            self._insert_location(intent.image_id, 0, Location(url, intent.store, {"store": intent.store}, intent.key))
+            self._room(intent, {SIZE.name: content.size})
             return self._read_image(intent.image_id)
 
     def _activate(self, intent: Intent, content: Content) -> bool:
@@ -85,10 +84,6 @@ class BlobQueries(ImageQueries):
         }
         waiting = (ImageRow.id == intent.image_id) & (ImageRow.status == intent.to)
         return bool(self._change(ImageRow.update(values).where(waiting)))
-
-    def _add_location(self, intent: Intent, url: str) -> None:
-        place = {"blob": intent.key, "url": url, "store": intent.store, "metadata": json.dumps({"store": intent.store})}
-        self._change(LocationRow.insert(image_id=intent.image_id, position=0, **place))
 
     def _lost(self, intent: Intent) -> Gone | StatusConflict:
         """Why a commit found that the work is no longer its own."""
@@ -165,23 +160,21 @@ class BlobQueries(ImageQueries):
         row = self._row(BlobRow.select(BlobRow.state).where(BlobRow.key == key))
         return row[0] if row else None
 
-    def _room(self, key: str, quota: int | None) -> int | None:
-        """Bytes that the quota leaves the blob's project, this blob's own included; QuotaExceeded when it is passed."""
-        if quota is None:
+    def _room(self, intent: Intent, asked: Bounds) -> int | None:
+        """Bytes that quota and limit leave the blob's project, this blob's own included; None without either."""
+        most = [bound for bound in (intent.quota, intent.bounds.get(SIZE.name)) if bound is not None]
+        if not most and not intent.bounds:
             return None
-        if self._dialect != "sqlite":  # SQLite has one writer; elsewhere two who counted at once would both fit
-            self._rows(StoreRow.select(StoreRow.id).order_by(StoreRow.id).for_update())
-        project = BlobRow.select(BlobRow.project).where(BlobRow.key == key)
-        (owner,) = self._row(project) or (None,)
-        whose = BlobRow.project == owner if owner is not None else BlobRow.project.is_null()
-        counted = BlobRow.select(peewee.fn.COALESCE(peewee.fn.SUM(BlobRow.size), 0)).where(
-            whose, BlobRow.state.in_(_COUNTED)
-        )
-        (used,) = self._row(counted) or (0,)
-        if used > quota:
-            raise QuotaExceeded(what="bytes of image data", attempted=int(used), maximum=quota)
-        (own,) = self._row(BlobRow.select(BlobRow.size).where(BlobRow.key == key)) or (0,)
-        return quota - int(used) + int(own)
+        (project,) = self._row(ImageRow.select(ImageRow.owner).where(ImageRow.id == intent.image_id)) or (None,)
+        self._keep(intent.bounds, project, asked)
+        if not most:
+            return None
+        self._lock_project(project)
+        used = self._count_bytes(project)
+        if intent.quota is not None and used > intent.quota:
+            raise QuotaExceeded(what="bytes of image data", attempted=used, maximum=intent.quota)
+        (own,) = self._row(BlobRow.select(BlobRow.size).where(BlobRow.key == intent.key)) or (0,)
+        return min(most) - used + int(own)
 
     def _is_alive(self, process: str) -> bool:
         return self._row(ProcessRow.select(ProcessRow.id).where(ProcessRow.id == process)) is not None

@@ -4,11 +4,14 @@ SQLite runs in WAL with synchronous=FULL and every write begins IMMEDIATE: with 
 a power cut, or two writers would find out about each other too late.
 """
 
+import functools
+import random
 import sqlite3
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 from urllib.parse import quote, unquote
 
 import peewee
@@ -17,6 +20,10 @@ from playhouse.pool import MaxConnectionsExceeded, PooledSqliteDatabase
 
 from ..errors import ConfigError, RegistryFull, RegistryUnavailable
 
+Operation = TypeVar("Operation", bound=Callable[..., Any])
+
+_TRIES = 7
+_FIRST_PAUSE = 0.01
 _WAIT = 10
 """Seconds to wait for a free connection, or for SQLite's write lock."""
 
@@ -121,19 +128,26 @@ class Connected:
         except MaxConnectionsExceeded as error:
             raise RegistryUnavailable(reason="all database connections are in use") from error
         except (peewee.OperationalError, peewee.InterfaceError, peewee.InternalError) as error:
-            self._forget_connection()
+            self._forget_connections()
             raise _translated(error) from error
 
-    def _forget_connection(self) -> None:
-        """A connection that failed is not handed to the next one who asks."""
-        if self._dialect != "sqlite" and hasattr(self._db, "close_idle"):
+    def _forget_connections(self) -> None:
+        """After a failure none that was open before is believed: the server may have gone away."""
+        if self._dialect != "sqlite":
             self._db.close_idle()
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """One transaction that commits when the block ends and leaves nothing when it raises."""
-        with self._connection(), self._db.atomic(*(["IMMEDIATE"] if self._dialect == "sqlite" else [])):
-            yield
+        is_done = False
+        try:
+            with self._connection(), self._db.atomic(*(["IMMEDIATE"] if self._dialect == "sqlite" else [])):
+                yield
+                is_done = True
+        except Repeatable as error:
+            if is_done:  # it was lost in the commit: whether that took place is not known
+                raise RegistryUnavailable(**error.details) from error
+            raise
 
     def _rows(self, query: peewee.Query) -> Sequence[tuple[Any, ...]]:
         rows: Sequence[tuple[Any, ...]] = self._db.execute(query).fetchall()
@@ -158,6 +172,32 @@ class Connected:
         return peewee.SQL(f"({_CLOCKS[self._dialect]} + {int(seconds * 1_000_000)})")
 
 
+class Repeatable(RegistryUnavailable):
+    """Nothing was done, because of a rival or a lost connection; the same operation may do better at once."""
+
+    code = "registry-repeatable"
+
+
+def repeating(operation: Operation) -> Operation:
+    """The operation, done again while that may help: rivals give way in a moment, a new connection is made at once."""
+
+    @functools.wraps(operation)
+    def repeat(*args: Any, **kwargs: Any) -> Any:
+        pause = _FIRST_PAUSE
+        for _ in range(_TRIES - 1):
+            try:
+                return operation(*args, **kwargs)
+            except Repeatable:
+                time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads load, guards nothing
+                pause *= 2
+        try:
+            return operation(*args, **kwargs)
+        except Repeatable as error:
+            raise RegistryUnavailable(**error.details) from error
+
+    return cast(Operation, repeat)
+
+
 def _translated(error: Exception) -> RegistryUnavailable | RegistryFull:
     cause = error.__cause__ or getattr(error, "orig", None) or error
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -165,4 +205,6 @@ def _translated(error: Exception) -> RegistryUnavailable | RegistryFull:
         return RegistryFull()
     if "disk is full" in text:
         return RegistryFull()
-    return RegistryUnavailable(reason=f"database: {text}")
+    if "database is locked" in text:  # SQLite has waited for its lock already
+        return RegistryUnavailable(reason=f"database: {text}")
+    return Repeatable(reason=f"database: {text}")

@@ -1,5 +1,6 @@
 """Queries about images: create, show, list, update, delete."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -9,22 +10,23 @@ import peewee
 
 from ..domain.context import Context
 from ..domain.fields import UUID_PATTERN
-from ..domain.image import Image, is_visible
+from ..domain.image import Image, Location, is_visible
+from ..domain.limits import COUNT, Bounds
 from ..domain.query import Condition, ImageQuery
 from ..errors import ChangedMeanwhile, ImageExists, ImageNotFound, InvalidMarker
-from .database import Connected
-from .models import BlobRow, ImageRow, LocationRow, MarkRow, WorkRow
+from .models import BlobRow, ImageRow, LocationRow, MarkRow, MemberRow, WorkRow
 from .rows import LOCATION_COLUMNS, image_columns, marks_of, property_mark, tag_mark, to_columns, to_images
+from .usage import UsageQueries
 
 DELETED = ("deleted", "pending_delete")
 _UUID = re.compile(UUID_PATTERN)
 _NULL_AS: dict[str, Any] = {"name": "", "size": 0, "container_format": "", "disk_format": ""}
 
 
-class ImageQueries(Connected):
+class ImageQueries(UsageQueries):
     """The part of the registry that knows images."""
 
-    def create_image(self, context: Context, image: Image) -> Image:
+    def create_image(self, context: Context, image: Image, bounds: Bounds | None = None) -> Image:
         columns = to_columns(asdict(image)) | {"revision": 0}
         marks = marks_of(image.properties, image.tags)
         try:
@@ -32,7 +34,8 @@ class ImageQueries(Connected):
                 now = self._read_clock()
                 self._change(ImageRow.insert(columns | {"created_at": now, "updated_at": now}))
                 self._insert_marks(image.id, marks)
-                return self._read_image(image.id)
+                self._keep(bounds or {}, image.owner, {COUNT.name: 1})
+                return self._read_image(image.id, context)
         except peewee.IntegrityError as error:
             raise ImageExists(image_id=image.id) from error
 
@@ -40,7 +43,7 @@ class ImageQueries(Connected):
         if not _UUID.match(image_id):
             raise ImageNotFound(image_id=image_id)
         with self._connection():
-            image = self._read_image(image_id)
+            image = self._read_image(image_id, context)
         if not is_visible(image, context):
             raise ImageNotFound(image_id=image_id)
         return image
@@ -57,15 +60,24 @@ class ImageQueries(Connected):
                 .limit(query.limit)
                 .alias("page")
             )
-            join = peewee.Join(page, LocationRow, peewee.JOIN.LEFT_OUTER, on=(LocationRow.image_id == page.c.id))
+            mine = (MemberRow.image_id == page.c.id) & (MemberRow.member_id == (context.project_id or ""))
+            join = peewee.Join(page, MemberRow, peewee.JOIN.LEFT_OUTER, on=mine)
+            join = peewee.Join(join, LocationRow, peewee.JOIN.LEFT_OUTER, on=(LocationRow.image_id == page.c.id))
             rows = self._rows(
-                peewee.Select([join], [*image_columns(page), *LOCATION_COLUMNS]).order_by(
+                peewee.Select([join], [*image_columns(page), MemberRow.status, *LOCATION_COLUMNS]).order_by(
                     *_order(page.c, query), LocationRow.position
                 )
             )
         return to_images(rows)
 
-    def update_image(self, context: Context, image_id: str, revision: int, changes: Mapping[str, Any]) -> Image:
+    def update_image(
+        self,
+        context: Context,
+        image_id: str,
+        revision: int,
+        changes: Mapping[str, Any],
+        locations: tuple[Location, ...] | None = None,
+    ) -> Image:
         with self._transaction():
             before = self._read_image(image_id) if {"properties", "tags"} & changes.keys() else None
             self._advance(image_id, revision, to_columns(changes) | {"updated_at": self._now})
@@ -74,7 +86,20 @@ class ImageQueries(Connected):
                 new = marks_of(changes.get("properties", before.properties), changes.get("tags", before.tags))
                 self._delete_marks(image_id, old - new)
                 self._insert_marks(image_id, new - old)
-            return self._read_image(image_id)
+            if locations is not None:
+                self._set_locations(image_id, locations)
+            return self._read_image(image_id, context)
+
+    def _set_locations(self, image_id: str, locations: Iterable[Location]) -> None:
+        self._change(LocationRow.delete().where(LocationRow.image_id == image_id))
+        for position, location in enumerate(locations):
+            self._insert_location(image_id, position, location)
+        self._drop_unnamed(image_id)
+
+    def _insert_location(self, image_id: str, position: int, location: Location) -> None:
+        place = {"blob": location.blob, "url": location.url, "store": location.store}
+        metadata = json.dumps(dict(location.metadata))
+        self._change(LocationRow.insert(image_id=image_id, position=position, metadata=metadata, **place))
 
     def delete_image(self, context: Context, image_id: str, revision: int, delay: float | None) -> None:
         with self._transaction():
@@ -100,6 +125,11 @@ class ImageQueries(Connected):
         self._change(LocationRow.delete().where(LocationRow.image_id == image_id))
         self._change(WorkRow.delete().where(WorkRow.image_id == image_id))
         self._change(MarkRow.delete().where(MarkRow.image_id == image_id))
+        self._change(MemberRow.delete().where(MemberRow.image_id == image_id))
+        self._drop_unnamed(image_id)
+
+    def _drop_unnamed(self, image_id: str) -> None:
+        """Live bytes of an image that no location names any more."""
         kept = LocationRow.select(LocationRow.blob).where(LocationRow.blob.is_null(False))
         self._change(
             BlobRow.update(state="dropping", drop_at=self._now).where(
@@ -124,17 +154,20 @@ class ImageQueries(Connected):
             raise ImageNotFound(image_id=image_id)
         return image
 
-    def _read_image(self, image_id: str) -> Image:
+    def _read_image(self, image_id: str, context: Context | None = None) -> Image:
         """One statement, made once: this is the busiest path of the service."""
         text = self._texts.get("show")
         if text is None:
+            mine = (MemberRow.image_id == ImageRow.id) & (MemberRow.member_id == "")
             text = self._texts["show"] = self._text_of(
-                ImageRow.select(*image_columns(), *LOCATION_COLUMNS)
+                ImageRow.select(*image_columns(), MemberRow.status, *LOCATION_COLUMNS)
+                .join(MemberRow, peewee.JOIN.LEFT_OUTER, on=mine)
                 .join(LocationRow, peewee.JOIN.LEFT_OUTER, on=(LocationRow.image_id == ImageRow.id))
                 .where(ImageRow.id == image_id)
                 .order_by(LocationRow.position)
             )
-        images = to_images(self._db.execute_sql(text, (image_id,)).fetchall())
+        project = context.project_id or "" if context else ""
+        images = to_images(self._db.execute_sql(text, (project, image_id)).fetchall())
         if not images:
             raise ImageNotFound(image_id=image_id)
         return images[0]
@@ -157,15 +190,13 @@ class ImageQueries(Connected):
         """The part of the order that lies behind the marker."""
         if query.marker is None:
             return None
-        columns = [getattr(ImageRow, key) for key, _ in query.sort]
-        seen = [ImageRow.visibility, ImageRow.owner, ImageRow.status]
-        row = self._row(ImageRow.select(*columns, *seen).where(ImageRow.id == query.marker))
-        if row is None:
+        try:
+            image = self._read_image(query.marker, context)
+        except ImageNotFound as error:
+            raise InvalidMarker(marker=query.marker) from error
+        if not is_visible(image, context):
             raise InvalidMarker(marker=query.marker)
-        visibility, owner, status = row[len(columns) :]
-        if not is_visible(Image(id=query.marker, visibility=visibility, owner=owner, status=status), context):
-            raise InvalidMarker(marker=query.marker)
-        return _behind(query.sort, row)
+        return _behind(query.sort, [getattr(image, key) for key, _ in query.sort])
 
 
 def _behind(sort: Iterable[tuple[str, bool]], values: Iterable[Any]) -> peewee.Expression:
@@ -196,7 +227,7 @@ def _sortable(source: Any, key: str) -> Any:
 
 
 def _matches(context: Context, query: ImageQuery) -> peewee.Expression:
-    found = _scope(context, query.visibility) & ImageRow.status.not_in(DELETED)
+    found = _scope(context, query) & ImageRow.status.not_in(DELETED)
     found &= ImageRow.os_hidden == query.os_hidden
     for condition in query.conditions:
         found &= _test(condition)
@@ -224,16 +255,28 @@ def _test(condition: Condition) -> peewee.Expression:
     return within if condition.op == "within" else ~within
 
 
-def _scope(context: Context, visibility: str | None) -> peewee.Expression:
+def _scope(context: Context, query: ImageQuery) -> peewee.Expression:
     """Which images a list may show this caller. Source: the Image API's table of visibilities and roles."""
-    column = ImageRow.visibility
+    visibility, column = query.visibility, ImageRow.visibility
     own = ImageRow.owner == context.project_id if context.project_id is not None else peewee.SQL("1 = 0")
     if visibility in ("public", "community"):
         return column == visibility
-    if visibility in ("shared", "private"):
-        return column == visibility if context.is_admin else (column == visibility) & own
     if context.is_admin:
+        if visibility in ("shared", "private"):
+            return column == visibility
         return (column != "community") | own if visibility is None else peewee.SQL("1 = 1")
-    if visibility == "all":
-        return own | column.in_(("public", "community"))
-    return own | (column == "public")
+    if visibility == "private":
+        return (column == visibility) & own
+    shared = _shared_with(context, query.member_status)
+    if visibility == "shared":
+        return ((column == visibility) & own) | shared
+    return own | shared | column.in_(("public", "community") if visibility == "all" else ("public",))
+
+
+def _shared_with(context: Context, status: str) -> peewee.Expression:
+    """Images that come through membership of this status."""
+    mine = MemberRow.member_id == (context.project_id or "")
+    if status != "all":
+        mine &= MemberRow.status == status
+    members = MemberRow.select(MemberRow.image_id).where(mine)
+    return (ImageRow.visibility == "shared") & ImageRow.id.in_(members)

@@ -5,7 +5,7 @@ from pathlib import Path
 from ..config import Config
 from ..domain.ports import Registry, RegistryStatus
 from .checks import CheckQueries
-from .database import open_database, sqlite_url
+from .database import open_database, repeating, sqlite_url
 from .schema import applied_migration, newest_migration, upgrade
 
 
@@ -21,6 +21,10 @@ class LocalRegistry(CheckQueries, Registry):
         """Bring the schema up to date; the migrations that ran."""
         with self._connection():
             return upgrade(self._db)
+
+
+for _operation in Registry.__abstractmethods__:
+    setattr(LocalRegistry, _operation, repeating(getattr(LocalRegistry, _operation)))
 
 
 def open_registry(config: Config) -> LocalRegistry:

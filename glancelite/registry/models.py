@@ -66,6 +66,20 @@ class MarkRow(_Table):
         primary_key = peewee.CompositeKey("mark", "image_id")
 
 
+class MemberRow(_Table):
+    """A project that an image is shared with."""
+
+    image_id = peewee.CharField(max_length=36)
+    member_id = peewee.CharField(max_length=255, index=True)
+    status = peewee.CharField(max_length=20)
+    created_at = peewee.BigIntegerField()
+    updated_at = peewee.BigIntegerField()
+
+    class Meta:
+        table_name = "image_members"
+        primary_key = peewee.CompositeKey("image_id", "member_id")
+
+
 class BlobRow(_Table):
     """Bytes in a store, named from before the first byte until after the last unlink."""
 
@@ -137,4 +151,15 @@ class StoreRow(_Table):
         table_name = "stores"
 
 
-TABLES: tuple[Any, ...] = (ImageRow, MarkRow, BlobRow, LocationRow, ProcessRow, WorkRow, StoreRow)
+class ProjectRow(_Table):
+    """A project that quotas or limits bind: a row to lock, nothing more."""
+
+    id = peewee.CharField(max_length=255, primary_key=True)
+
+    class Meta:
+        table_name = "projects"
+
+
+TABLES: tuple[Any, ...] = (
+    ImageRow, MarkRow, MemberRow, BlobRow, LocationRow, ProcessRow, WorkRow, StoreRow, ProjectRow,
+)  # fmt: skip

@@ -67,6 +67,7 @@ def _method(operation: str) -> Any:
 
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
         arguments = {name: value for name, value in bound.arguments.items() if name != "self"}
         return self.connection.call(operation, arguments)
 

@@ -23,12 +23,12 @@ def image_columns(source: Any = None) -> list[Any]:
 
 
 def to_images(rows: Iterable[Sequence[Any]]) -> tuple[Image, ...]:
-    """Images from rows of image columns followed by location columns; an image's rows stand together."""
+    """Images from rows of image columns, the caller's membership, location columns; an image's rows stand together."""
     found: list[tuple[Sequence[Any], list[Location]]] = []
     for row in rows:
         if not found or found[-1][0][0] != row[0]:
             found.append((row, []))
-        url, store, metadata, blob = row[_AFTER + 3 :]
+        url, store, metadata, blob = row[_AFTER + 4 :]
         if url is not None:
             found[-1][1].append(Location(url, store, json.loads(metadata), blob))
     return tuple(_to_image(row, tuple(locations)) for row, locations in found)
@@ -43,6 +43,7 @@ def _to_image(row: Sequence[Any], locations: tuple[Location, ...]) -> Image:
         properties=json.loads(row[_AFTER]),
         tags=tuple(json.loads(row[_AFTER + 1])),
         revision=row[_AFTER + 2],
+        membership=row[_AFTER + 3],
         locations=locations,
     )
 

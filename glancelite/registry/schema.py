@@ -12,7 +12,7 @@ from pathlib import Path
 import peewee
 from playhouse.migrations import Runner
 
-from ..errors import RegistryUnavailable
+from ..errors import ConfigError, RegistryUnavailable
 from .database import dialect, prefer_wal
 
 _DIRECTORY = Path(__file__).parent / "migrations"
@@ -33,10 +33,21 @@ def applied_migration(db: peewee.Database) -> str:
 
 def upgrade(db: peewee.Database) -> list[str]:
     """Run the migrations that are missing; their names."""
+    _require_utf8(db)
     with _lock(db):
         prefer_wal(db)
         applied: list[str] = _runner(db).up()
         return applied
+
+
+def _require_utf8(db: peewee.Database) -> None:
+    """PostgreSQL counts bytes where it does not know the encoding, and refuses what other encodings lack."""
+    if dialect(db) != "postgres":
+        return
+    (encoding,) = db.execute_sql("SHOW server_encoding").fetchone()
+    if encoding != "UTF8":
+        reason = f"The database's encoding is {encoding}; make it with: CREATE DATABASE … ENCODING 'UTF8'."
+        raise ConfigError(reason=reason)
 
 
 def _runner(db: peewee.Database) -> Runner:

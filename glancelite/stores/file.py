@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from ..domain.ports import Body, StoredFile, StoreStatus
 from ..errors import DataNotFound, GlanceliteError, StoreFull, StoreUnavailable
@@ -22,6 +23,8 @@ from .base import MarkedStore
 
 MARKER = ".glancelite-store"
 PART = ".part"
+BLOCK = 1 << 20
+"""Bytes of a write, as they come from the intake."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -130,6 +133,9 @@ class FileStore(MarkedStore):
                 except FileNotFoundError:
                     continue  # unlinked since the directory was read
                 yield StoredFile(entry.name, entry.name.removesuffix(PART), stat.st_size, now - stat.st_mtime)
+
+    def show_properties(self) -> dict[str, Any]:
+        return {"data_dir": str(self.directory), "chunk_size": BLOCK, "thin_provisioning": False}
 
     def check(self) -> StoreStatus:
         try:

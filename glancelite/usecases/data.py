@@ -4,10 +4,12 @@ import logging
 import random
 import time
 import uuid
+from collections.abc import Sequence
 
 from ..domain.context import Context
 from ..domain.fields import missing_formats
 from ..domain.image import Image, Location, check_transition
+from ..domain.limits import SIZE, UPLOADING
 from ..domain.ports import Body, Content, Intent, Store
 from ..errors import (
     DataNotFound,
@@ -16,11 +18,14 @@ from ..errors import (
     ImageDeactivated,
     ImageTooLarge,
     RegistryFull,
+    StoreReadOnly,
     StoreUnavailable,
     Unavailable,
+    UnknownStore,
     UploadGivenUp,
 )
 from .intake import Limits, Source, take_in
+from .limits import find_bounds
 from .services import Services
 
 _PAUSE = 0.05
@@ -29,7 +34,14 @@ _LONGEST_PAUSE = 2.0
 log = logging.getLogger(__name__)
 
 
-def upload_image(services: Services, context: Context, image: Image, source: Source, declared: int | None) -> Image:
+def upload_image(
+    services: Services,
+    context: Context,
+    image: Image,
+    source: Source,
+    declared: int | None,
+    store_id: str | None = None,
+) -> Image:
     """Bring data into a queued image: queued -> saving -> active, or back to queued with nothing left of it."""
     check_transition(image, "saving")
     missing = ", ".join(missing_formats(image.disk_format, image.container_format))
@@ -38,7 +50,7 @@ def upload_image(services: Services, context: Context, image: Image, source: Sou
     cap = services.config["image_size_cap"]
     if declared is not None and declared > cap:
         raise ImageTooLarge(image_id=image.id, limit=cap)
-    store = services.stores.default
+    store = choose_store(services, store_id)
     intent = _intend(services, image, store, declared)
     services.writing.add(intent.key)
     try:
@@ -54,7 +66,7 @@ def _write(services: Services, context: Context, image: Image, intent: Intent, s
         give_up(services, intent.key, store)  # whether it was begun is not known
         raise
     try:
-        content, url = take_in(image, intent.key, source, store, _limits(services, intent.declared, room))
+        content, url = take_in(image, intent.key, source, store, _limits(services, intent, room))
     except DataNotFound as error:  # housekeeping elsewhere has dropped it: this process's lease had ended
         give_up(services, intent.key, store)
         raise UploadGivenUp(image_id=image.id) from error
@@ -62,6 +74,16 @@ def _write(services: Services, context: Context, image: Image, intent: Intent, s
         give_up(services, intent.key, store)
         raise
     return _commit(services, context, intent, content, url, store)
+
+
+def choose_store(services: Services, store_id: str | None) -> Store:
+    """The store of this id, the default one without; UnknownStore (400)."""
+    store = services.stores.default if store_id is None else services.stores.get(store_id)
+    if store is None and store_id in services.stores.foreign:
+        raise StoreReadOnly(store=store_id)
+    if store is None:
+        raise UnknownStore(store=store_id)
+    return store
 
 
 def _intend(services: Services, image: Image, store: Store, declared: int | None) -> Intent:
@@ -72,15 +94,19 @@ def _intend(services: Services, image: Image, store: Store, declared: int | None
         process=services.process,
         declared=declared,
         quota=services.config["user_storage_quota"] or None,
+        bounds=find_bounds(services, image.owner, SIZE, UPLOADING),
     )
 
 
-def _limits(services: Services, declared: int | None, room: int | None) -> Limits:
+def _limits(services: Services, intent: Intent, room: int | None) -> Limits:
     config = services.config
+    bound = intent.bounds.get(SIZE.name)
+    is_tighter = bound is not None and (intent.quota is None or bound <= intent.quota)
     return Limits(
         cap=config["image_size_cap"],
-        declared=declared,
+        declared=intent.declared,
         room=room,
+        room_of=f"{SIZE.name} (in bytes)" if is_tighter else "bytes of image data",
         algorithm=config["hashing_algorithm"],
         must_match=config["image_format.require_image_format_match"],
     )
@@ -121,7 +147,14 @@ def give_up(services: Services, key: str, store: Store, *, bytes_first: bool = F
         log.warning("blob %s cannot be given up yet: %s", key, error)
 
 
-def download_image(services: Services, context: Context, image: Image, offset: int = 0) -> Body | None:
+def download_image(
+    services: Services,
+    context: Context,
+    image: Image,
+    offset: int = 0,
+    length: int | None = None,
+    prefer: Sequence[str] = (),
+) -> Body | None:
     """The image's bytes from an offset on, opened before anything is answered; None when it has no data.
 
     Raises ImageDeactivated, DataNotFound when no location has them whole, StoreUnavailable when the last one tried
@@ -132,21 +165,45 @@ def download_image(services: Services, context: Context, image: Image, offset: i
     if not image.locations:
         return None
     failure: GlanceliteError = DataNotFound(image_id=image.id)
-    for location in image.locations:
+    for location in _in_order(services, image, prefer):
         try:
-            return _open(services, image, location, offset)
+            return _open(services, image, location, offset, length)
         except (DataNotFound, StoreUnavailable) as error:
             log.error("image %s cannot be read from store %s: %s", image.id, location.store, error)
             failure = error if isinstance(error, StoreUnavailable) else failure
     raise failure
 
 
-def _open(services: Services, image: Image, location: Location, offset: int) -> Body:
+def _in_order(services: Services, image: Image, prefer: Sequence[str]) -> list[Location]:
+    """Locations in preferred stores first, then by weight of their store, then as they are kept."""
+
+    def rank(location: Location) -> tuple[int, int]:
+        store = services.stores.get(location.store) or services.stores.foreign.get(location.store)
+        place = prefer.index(location.store) if location.store in prefer else len(prefer)
+        return place, -store.weight if store else 0
+
+    return sorted(image.locations, key=rank)
+
+
+def _open(services: Services, image: Image, location: Location, offset: int, length: int | None) -> Body:
+    if location.blob is None:
+        return _open_foreign(services, image, location, offset, length)
     store = services.stores.get(location.store)
-    if store is None or location.blob is None:
+    if store is None:
         raise StoreUnavailable(store=location.store, reason="it is not configured here.")
     body, size = store.open(location.blob, offset)
     if size != image.size:
+        body.close()
+        raise DataNotFound(image_id=image.id)
+    return body
+
+
+def _open_foreign(services: Services, image: Image, location: Location, offset: int, length: int | None) -> Body:
+    store = services.stores.foreign.get(location.store)
+    if store is None:
+        raise StoreUnavailable(store=location.store, reason="it is not configured here.")
+    body, size = store.open_url(location.url, offset, length)
+    if size is not None and size != image.size:
         body.close()
         raise DataNotFound(image_id=image.id)
     return body

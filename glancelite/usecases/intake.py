@@ -39,6 +39,7 @@ class Limits:
     cap: int
     declared: int | None = None
     room: int | None = None
+    room_of: str = "bytes of image data"
     algorithm: str = "sha512"
     must_match: bool = True
 
@@ -83,7 +84,7 @@ class Stream:
         if limits.declared is not None and self._size > limits.declared:
             raise SizeMismatch(image_id=image_id, received=f"more than {limits.declared}", declared=limits.declared)
         if limits.room is not None and self._size > limits.room:
-            raise QuotaExceeded(what="bytes of image data", attempted=self._size, maximum=limits.room)
+            raise QuotaExceeded(what=limits.room_of, attempted=self._size, maximum=limits.room)
 
     def _finish(self) -> None:
         declared = self._limits.declared

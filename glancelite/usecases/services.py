@@ -2,13 +2,14 @@
 
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..config import Config
 from ..domain.policy import Policy
-from ..domain.ports import Registry, Store
+from ..domain.ports import ForeignStore, Limits, Registry, Store
+from ..domain.protections import Protections
 from ..domain.schemas import Schema
 from ..domain.validate import Validator
 
@@ -19,9 +20,17 @@ class Stores(Protocol):
     @property
     def default(self) -> Store: ...
 
+    @property
+    def is_multi(self) -> bool: ...
+
     def __iter__(self) -> Iterator[Store]: ...
 
     def get(self, store_id: str) -> Store | None: ...
+
+    @property
+    def foreign(self) -> Mapping[str, ForeignStore]: ...
+
+    def find_foreign(self, url: str) -> ForeignStore | None: ...
 
     def attach(self, registry: Registry) -> None: ...
 
@@ -38,8 +47,15 @@ class Services:
     registry: Registry
     stores: Stores
     policy: Policy
+    protections: Protections
     schemas: dict[str, Schema]
     validator: Validator
+    limits: Limits | None = None
+    """None where limits are off."""
+    hash_digits: int = 128
+    """Hexadecimal digits of os_hash_value."""
+    nullable: frozenset[str] = frozenset()
+    """Additional properties that may be null."""
     writing: set[str] = field(default_factory=set)
     wake: threading.Event = field(default_factory=threading.Event)
     process: str = field(default_factory=lambda: str(uuid.uuid4()))

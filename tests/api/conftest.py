@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from databases import on_database
 from harness import Api, Service, make_service, running
 
 SMALL = {
@@ -19,10 +20,12 @@ SMALL = {
 
 
 @pytest.fixture(scope="session", params=["together", "apart"])
-def small(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Api]]:
+def small(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, new_url: Callable[[], str | None]
+) -> Iterator[Callable[[], Api]]:
     """Makes callers, each of a project of their own, of a service where every limit is near."""
     data_dir = tmp_path_factory.mktemp(f"small-{request.param}") / "data"
-    with running(make_service(data_dir, request.param, **SMALL)) as service:
+    with running(make_service(data_dir, request.param, **SMALL, **on_database(new_url))) as service:
         yield lambda: Api(service.url)
 
 

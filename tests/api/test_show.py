@@ -69,7 +69,7 @@ def test_a_deleted_image_is_gone_for_the_administrator_too(api: Api) -> None:
     assert api.as_admin().get(image["self"]).status == 404
 
 
-@pytest.mark.parametrize("name", ["nope", "%00", "%FF", "..%2F", "%2e%2e", "x" * 2000, "😀"])
+@pytest.mark.parametrize("name", ["nope", "%00", "..%2F", "%2e%2e", "x" * 2000, "😀"])
 def test_an_id_that_is_none_names_no_image(api: Api, name: str) -> None:
     for below in ("", "/file"):
         assert api.get(f"/v2/images/{name}{below}").status == 404

@@ -1,6 +1,5 @@
-"""A registry to examine: on SQLite, or on the database that GLANCELITE_TEST_DB names by its URL."""
+"""A registry to examine: on SQLite, or on a server of the kind that GLANCELITE_TEST_DB names."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,26 +10,17 @@ for name in ("registry_contract", "registry_images", "registry_blobs", "store_co
 
 from glancelite.registry.database import open_database, sqlite_url  # noqa: E402
 from glancelite.registry.local import LocalRegistry  # noqa: E402
-from glancelite.registry.models import TABLES  # noqa: E402
 
 Statements = list[str]
 
 
 @pytest.fixture
-def local(tmp_path: Path) -> Iterator[LocalRegistry]:
+def local(tmp_path: Path, new_url: Callable[[], str | None]) -> Iterator[LocalRegistry]:
     """A registry in this process over an empty database."""
-    url = os.environ.get("GLANCELITE_TEST_DB") or sqlite_url(tmp_path / "registry.sqlite")
-    registry = LocalRegistry(open_database(url, 32))
-    _empty(registry)
+    registry = LocalRegistry(open_database(new_url() or sqlite_url(tmp_path / "registry.sqlite"), 32))
     registry.upgrade()
     yield registry
     registry.close()
-
-
-def _empty(registry: LocalRegistry) -> None:
-    with registry._db.connection_context():
-        for name in (*(table._meta.table_name for table in TABLES), "schema_migration"):
-            registry._db.execute_sql(f"DROP TABLE IF EXISTS {name}")
 
 
 @pytest.fixture

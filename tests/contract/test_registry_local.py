@@ -10,7 +10,7 @@ from contract.registry_contract import RegistryContract
 from glancelite.domain.ports import Registry
 from glancelite.registry.database import open_database, sqlite_url
 from glancelite.registry.local import LocalRegistry
-from glancelite.registry.schema import newest_migration
+from glancelite.registry.schema import _DIRECTORY as MIGRATIONS
 
 MIGRATE = """
 import sys, time
@@ -41,7 +41,7 @@ def test_servers_that_start_at_once_apply_each_migration_once(tmp_path: Path) ->
         racer.stdin.flush()
     applied = [racer.communicate(timeout=30)[0].split() for racer in racers]
     assert [racer.returncode for racer in racers] == [0] * 4
-    assert [name for names in applied for name in names] == [newest_migration()]
+    assert [name for names in applied for name in names] == [path.stem for path in sorted(MIGRATIONS.glob("[0-9]*.py"))]
 
 
 def test_sqlite_keeps_what_it_has_answered_through_a_power_cut(tmp_path: Path) -> None:

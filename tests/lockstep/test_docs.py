@@ -9,6 +9,7 @@ import pytest
 from harness import environment
 
 from glancelite import config
+from glancelite.deploy import load_config, more_options
 
 ROOT = Path(__file__).parents[2]
 HAND_WRITTEN = sorted(
@@ -16,6 +17,7 @@ HAND_WRITTEN = sorted(
     for path in [ROOT / "README.md", ROOT / "CHANGES.md", *(ROOT / "docs").rglob("*.md")]
     if "reference" not in path.parts
 )
+OPTIONS = (*config.OPTIONS, *more_options())
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 OPTION = re.compile(r"`\[(\w+)\] (\w+)`")
 VARIABLE = re.compile(r"\bGLANCELITE_[A-Z_]*[A-Z]\b")
@@ -36,18 +38,18 @@ def test_the_sample_of_the_configuration_is_understood_with_every_line_in_force(
     file = tmp_path / "glancelite.conf"
     file.write_text(re.sub(r"^# (\w+ =)", r"\1", sample, flags=re.M))
 
-    read = config.load(file)
+    read = load_config(file, {"HOME": str(Path.home())})
 
-    assert {key for key, source in read.sources.items() if source == str(file)} == {o.key for o in config.OPTIONS}
-    defaults = config.load(environ={"HOME": str(Path.home())})
+    assert {key for key, source in read.sources.items() if source == str(file)} == {option.key for option in OPTIONS}
+    defaults = config.load(environ={"HOME": str(Path.home())}, more_options=more_options)
     assert read.values == defaults.values
 
 
 @pytest.mark.parametrize("page", HAND_WRITTEN, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_page_links_to_files_that_there_are_and_names_options_that_there_are(page: Path) -> None:
     text = page.read_text()
-    known = {option.key for option in config.OPTIONS}
-    variables = {option.variable for option in config.OPTIONS} | CLIENT_VARIABLES
+    known = {option.key for option in OPTIONS}
+    variables = {option.variable for option in OPTIONS} | CLIENT_VARIABLES
 
     assert [link for link in LINK.findall(text) if not (page.parent / link).exists()] == []
     assert [found for found in OPTION.findall(text) if found not in known] == []

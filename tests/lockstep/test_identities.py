@@ -1,9 +1,11 @@
-"""Who may do what: every operation, asked by each kind of caller about a private image. A new operation needs a row."""
+"""Who may do what: every operation, asked by each kind of caller about a shared image. A new operation needs a row."""
 
+import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from harness import PATCH_21, Api
+from harness import PATCH_21, Api, make_service, running
 
 from glancelite.api.operations import OPERATIONS
 
@@ -15,43 +17,95 @@ REQUESTS: dict[str, tuple[Any, dict[str, str]]] = {
     "create_image": ({}, {}),
     "update_image": ([{"op": "add", "path": "/p", "value": "x"}], PATCH),
     "upload_image": (b"data", OCTETS),
+    "add_member": ({"member": "newcomer"}, {}),
+    "update_member": ({"status": "rejected"}, {}),
 }
+WITH_DATA = ("download_image", "deactivate_image", "reactivate_image", "remove_copy")
 
-CALLERS = ("nobody", "stranger", "reader", "member", "admin")
+ALWAYS_REFUSED = ("remove_copy",)  # the image has one copy only
+
+CALLERS = ("nobody", "stranger", "partner", "reader", "member", "admin", "service")
 # fmt: off
 EXPECTED: dict[str, tuple[int, ...]] = {
-    #                      nobody stranger reader member admin
-    "create_image":       (401,   201,     403,   201,   201),
-    "list_images":        (401,   200,     200,   200,   200),
-    "show_image":         (401,   404,     200,   200,   200),
-    "update_image":       (401,   404,     403,   200,   200),
-    "delete_image":       (401,   404,     403,   204,   204),
-    "upload_image":       (401,   404,     403,   204,   204),
-    "download_image":     (401,   404,     403,   200,   200),
-    "show_image_schema":  (401,   200,     200,   200,   200),
-    "show_images_schema": (401,   200,     200,   200,   200),
+    #                      nobody stranger partner reader member admin service
+    "create_image":        (401,  201,     201,    403,   201,   201,  403),
+    "list_images":         (401,  200,     200,    200,   200,   200,  403),
+    "show_image":          (401,  404,     200,    200,   200,   200,  404),
+    "update_image":        (401,  404,     403,    403,   200,   200,  404),
+    "delete_image":        (401,  404,     403,    403,   204,   204,  404),
+    "upload_image":        (401,  404,     403,    403,   204,   204,  404),
+    "download_image":      (401,  404,     200,    403,   200,   200,  404),
+    "add_tag":             (401,  404,     403,    403,   204,   204,  404),
+    "remove_tag":          (401,  404,     403,    403,   204,   204,  404),
+    "deactivate_image":    (401,  404,     403,    403,   204,   204,  404),
+    "reactivate_image":    (401,  404,     403,    403,   204,   204,  404),
+    "add_member":          (401,  404,     403,    403,   200,   200,  404),
+    "list_members":        (401,  404,     200,    200,   200,   200,  404),
+    "show_member":         (401,  404,     200,    200,   200,   200,  404),
+    "update_member":       (401,  404,     200,    403,   403,   200,  404),
+    "remove_member":       (401,  404,     403,    403,   204,   204,  404),
+    "remove_copy":         (401,  404,     403,    403,   403,   403,  404),  # an administrator: it is the only copy
+    "list_stores":         (401,  200,     200,    200,   200,   200,  200),
+    "list_store_details":  (401,  403,     403,    403,   403,   200,  200),
+    "show_import_methods": (401,  200,     200,    200,   200,   200,  200),
+    "show_usage":          (401,  200,     200,    200,   200,   200,  200),
+    "show_openapi":        (401,  200,     200,    200,   200,   200,  200),
+    "show_image_schema":   (401,  200,     200,    200,   200,   200,  200),
+    "show_images_schema":  (401,  200,     200,    200,   200,   200,  200),
+    "show_member_schema":  (401,  200,     200,    200,   200,   200,  200),
+    "show_members_schema": (401,  200,     200,    200,   200,   200,  200),
 }
 # fmt: on
 
 
-def called(api: Api, name: str) -> Api:
+@pytest.fixture(scope="module", params=["together", "apart"])
+def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service with two stores, so that no operation is off."""
+    stores = {"ENABLED_BACKENDS": "fast:file,cheap:file", "GLANCE_STORE_DEFAULT_BACKEND": "fast"}
+    with running(make_service(tmp_path_factory.mktemp("stores") / "data", request.param, **stores)) as service:
+        yield service.url
+
+
+def called(owner: Api, partner: str, name: str) -> Api:
     """The caller of this name, as seen from the project that owns the image."""
-    makers = {"nobody": api.as_nobody, "stranger": api.as_stranger, "reader": api.as_reader, "admin": api.as_admin}
-    return makers[name]() if name in makers else api
+    makers = {"nobody": owner.as_nobody, "stranger": owner.as_stranger, "reader": owner.as_reader}
+    if name in makers:
+        return makers[name]()
+    others = {"partner": (partner, "member,reader"), "admin": ("admins", "admin,member,reader")}
+    if name in others:
+        return owner.as_project(*others[name])
+    return owner.as_project("services", "service") if name == "service" else owner
+
+
+def make_image(owner: Api, partner: str, operation: str) -> str:
+    """An image that is shared with the partner, as the operation wants it."""
+    image_id: str = owner.create(visibility="shared", tags=["a"])["id"]
+    assert owner.post(f"/v2/images/{image_id}/members", {"member": partner}).status == 200
+    if operation in WITH_DATA:
+        assert owner.upload(image_id, b"data").status == 204
+    if operation == "reactivate_image":
+        assert owner.post(f"/v2/images/{image_id}/actions/deactivate", b"").status == 204
+    return image_id
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
-def test_every_operation_answers_each_caller_as_it_should(api: Api, operation: Any) -> None:
+def test_every_operation_answers_each_caller_as_it_should(url: str, operation: Any) -> None:
     body, headers = REQUESTS.get(operation.name, (None, {}))
+    owner, partner = Api(url), uuid.uuid4().hex
     found = []
     for name in CALLERS:
-        image = api.create(visibility="private")
-        if operation.name == "download_image":
-            assert api.upload(image["id"], b"data").status == 204
-        path = operation.path.replace("<image_id>", image["id"])
-        found.append(called(api, name).request(operation.method, path, body, headers).status)
+        places = {
+            "image_id": make_image(owner, partner, operation.name),
+            "member_id": partner,
+            "tag": "a",
+            "store_id": "fast",
+        }
+        path = operation.path
+        for place, value in places.items():
+            path = path.replace(f"<{place}>", value)
+        found.append(called(owner, partner, name).request(operation.method, path, body, headers).status)
     assert tuple(found) == EXPECTED[operation.name]
-    assert found[-1] == operation.success
+    assert operation.success in found or operation.name in ALWAYS_REFUSED
 
 
 def test_no_row_is_left_of_an_operation_that_is_gone() -> None:

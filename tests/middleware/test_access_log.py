@@ -24,6 +24,17 @@ def test_a_line_tells_who_asked_what_and_how_it_ended(app, ask, caplog):
     assert re.fullmatch(r'192\.0\.2\.7 "GET /v2/images\?limit=2" 200 5 \d+\.\dms req-1 user=alice project=demo', line)
 
 
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+def test_an_answer_that_has_no_body_is_whole_though_no_server_asks_for_it(caplog, status):
+    def empty(environ, start_response):
+        start_response(status, [("Content-Length", "0")])
+        return [b""]
+
+    environ = {"REQUEST_METHOD": "PUT", "PATH_INFO": "/"}
+    AccessLog(empty)(environ, lambda status, headers, exc_info=None: None).close()
+    assert f" {status[:3]} 0 " in caplog.text
+
+
 def test_the_path_is_the_one_the_client_asked_for(app, ask, caplog):
     def rewriting(environ, start_response):
         environ["PATH_INFO"] = "/v2/images"

@@ -64,7 +64,7 @@ def test_who_sees_an_image(context: Context, owner: str | None, visible: set[str
 
 
 def test_an_image_has_the_fields_of_the_table_and_what_hangs_on_it() -> None:
-    extra = {"properties", "tags", "locations", "revision"}
+    extra = {"properties", "tags", "locations", "revision", "membership"}
     assert {field.name for field in fields(Image)} == {field.name for field in COLUMNS} | extra
 
 

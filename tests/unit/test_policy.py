@@ -70,9 +70,11 @@ def test_what_is_unknown_on_both_sides_is_not_the_same() -> None:
     assert not decide("user_id:%(owner)s", Context(project_id="x"), {"owner": None})
 
 
-def test_a_rule_that_there_is_not_is_the_default_rule() -> None:
-    assert Policy().allows(NOBODY, "no_such_rule", {})
-    assert not Policy({"default": "!"}).allows(ADMIN, "no_such_rule", {})
+def test_a_rule_that_there_is_not_lets_nobody_in_and_may_not_be_referred_to() -> None:
+    with pytest.raises(KeyError):
+        Policy().allows(ADMIN, "no_such_rule", {})
+    with pytest.raises(ConfigError, match="refers to rule:no_such_rule"):
+        Policy({"get_image": "rule:no_such_rule"})
 
 
 def test_a_refusal_names_the_rule() -> None:
@@ -95,6 +97,17 @@ DEFAULTS = {
     "communitize_image":  ((True, False, True, False), (False, False, True, False)),
     "upload_image":       ((True, False, True, False), (False, False, True, False)),
     "download_image":     ((True, False, True, False), (False, False, True, False)),
+    "add_member":         ((True, False, True, False), (False, False, True, False)),
+    "delete_member":      ((True, False, True, False), (False, False, True, False)),
+    "get_member":         ((True, True, True, False), (False, False, True, False)),
+    "get_members":        ((True, True, True, False), (False, False, True, False)),
+    "modify_member":      ((False, False, True, False), (False, False, True, False)),
+    "deactivate":         ((True, False, True, False), (False, False, True, False)),
+    "reactivate":         ((True, False, True, False), (False, False, True, False)),
+    "download_from_store": ((True, False, True, False), (False, False, True, False)),
+    "delete_image_location": ((False, False, True, False), (False, False, True, False)),
+    "set_image_location": ((True, False, True, False), (False, False, True, False)),
+    "stores_info_detail": ((False, False, True, False), (False, False, True, False)),
     "get_image_location": ((True, True, True, False), (False, False, True, False)),
 }
 # fmt: on
@@ -112,4 +125,4 @@ def test_every_default_rule_lets_in_whom_it_should(rule: str) -> None:
 def test_what_is_visible_to_a_stranger_may_be_shown_and_downloaded_but_not_changed(visibility: str) -> None:
     target = {"owner": "theirs", "project_id": "theirs", "visibility": visibility}
     allowed = {rule.name for rule in RULES if Policy().allows(MEMBER, rule.name, target)}
-    assert allowed == {"default", "get_image", "download_image"}
+    assert allowed == {"default", "get_image", "download_image", "download_from_store"}

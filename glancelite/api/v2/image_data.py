@@ -2,8 +2,10 @@
 
 from flask import Response
 
-from ...errors import ImageTooLarge
+from ...domain.query import parse_pairs
+from ...errors import ImageTooLarge, InvalidParameter
 from ...usecases import data
+from ...usecases.images import require
 from ..gate import Call
 from ..http import (
     UploadSource,
@@ -16,30 +18,47 @@ from ..http import (
 )
 
 
-def parse_upload(call: Call) -> int | None:
+def parse_upload(call: Call) -> tuple[int | None, str | None]:
     check_octet_stream(call.request)
     declared = declared_size(call.request)
     cap = call.services.config["image_size_cap"]
     if declared is not None and declared > cap:
         raise ImageTooLarge(image_id=call.path["image_id"], limit=cap)
-    return declared
+    store_id = call.request.headers.get("x-image-meta-store") if call.services.stores.is_multi else None
+    data.choose_store(call.services, store_id)
+    return declared, store_id
 
 
 def upload(call: Call) -> Response:
     source = UploadSource(call.request, call.image.id)
-    data.upload_image(call.services, call.context, call.image, source, call.payload)
+    declared, store_id = call.payload
+    data.upload_image(call.services, call.context, call.image, source, declared, store_id)
     return empty_response()
+
+
+def parse_download(call: Call) -> tuple[str, ...]:
+    """The stores that `prefer` names, in order."""
+    values = [value for name, value in parse_pairs(call.request.environ.get("QUERY_STRING", "")) if name == "prefer"]
+    names = tuple(name.strip() for name in (values[-1] if values else "").split(",") if name.strip())
+    if values and not call.services.stores.is_multi:
+        raise InvalidParameter(name="prefer", reason="this service does not have several stores.")
+    for name in names:
+        if call.services.stores.get(name) is None and name not in call.services.stores.foreign:
+            raise InvalidParameter(name="prefer", reason=f"there is no store '{name}'.")
+    return names
 
 
 def download(call: Call) -> Response:
     image = call.image
+    if call.payload:
+        require(call.services, call.context, "download_from_store", image)
     if not image.locations:
         data.download_image(call.services, call.context, image)
         return no_data_response()
     size = image.size or 0
     part = parse_range(call.request, size)
     offset, length = part or (0, size)
-    body = data.download_image(call.services, call.context, image, offset)
+    body = data.download_image(call.services, call.context, image, offset, length if part else None, call.payload)
     if body is None:
         return no_data_response()
     headers = {"Content-MD5": image.checksum} if image.checksum else {}

@@ -1,15 +1,16 @@
 """Views of images: from a request to a use-case, from an image to its document."""
 
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response
 
-from ...domain.fields import COLUMNS, NULLABLE_PROPERTIES, TIMES
-from ...domain.image import Image, format_time
-from ...domain.patch import Change, parse_patch
+from ...domain.fields import COLUMNS, TIMES
+from ...domain.image import Image, format_time, target_of
+from ...domain.patch import MEDIA_TYPES, Change, parse_patch
 from ...domain.query import ImageQuery, Pairs, parse_pairs, parse_query
-from ...usecases import images
+from ...usecases import images, locations
 from ..gate import Call
 from ..http import empty_response, json_response, read_json
 
@@ -23,7 +24,12 @@ def parse_create(call: Call) -> Any:
 def create(call: Call) -> Response:
     image = images.create_image(call.services, call.context, call.payload)
     location = f"{call.request.host_url.rstrip('/')}{call.request.script_root}/v2/images/{image.id}"
-    return json_response(to_document(call, image), 201, {"Location": location})
+    headers = {"Location": location}
+    if call.services.stores.is_multi:
+        headers["OpenStack-image-store-ids"] = ",".join(
+            (*(store.id for store in call.services.stores), *call.services.stores.foreign)
+        )
+    return json_response(to_document(call, image), 201, headers)
 
 
 def show(call: Call) -> Response:
@@ -59,13 +65,15 @@ def _link(pairs: Pairs, marker: str | None) -> str:
 
 def parse_update(call: Call) -> tuple[Change, ...]:
     kind = call.request.environ.get("CONTENT_TYPE", "").partition(";")[0].strip()
-    if kind.startswith("application/openstack-images-v2."):
-        return parse_patch(kind, read_json(call.request), call.services.validator)
-    return parse_patch(kind, None, call.services.validator)
+    body = read_json(call.request) if kind in MEDIA_TYPES else None
+    has_locations = call.services.config["show_multiple_locations"]
+    return parse_patch(kind, body, call.services.validator, has_locations=has_locations)
 
 
 def update(call: Call) -> Response:
-    image = images.update_image(call.services, call.context, call.image, call.payload)
+    moves = [change for change in call.payload if change.name == "locations"]
+    place = partial(locations.change_locations, call.services, call.context, changes=moves) if moves else None
+    image = images.update_image(call.services, call.context, call.image, call.payload, place)
     return json_response(to_document(call, image))
 
 
@@ -74,11 +82,32 @@ def delete(call: Call) -> Response:
     return empty_response()
 
 
+def add_tag(call: Call) -> Response:
+    images.add_tag(call.services, call.context, call.image, call.path["tag"])
+    return empty_response()
+
+
+def remove_tag(call: Call) -> Response:
+    images.remove_tag(call.services, call.context, call.image, call.path["tag"])
+    return empty_response()
+
+
+def deactivate(call: Call) -> Response:
+    images.deactivate_image(call.services, call.context, call.image)
+    return empty_response()
+
+
+def reactivate(call: Call) -> Response:
+    images.reactivate_image(call.services, call.context, call.image)
+    return empty_response()
+
+
 def to_document(call: Call, image: Image) -> dict[str, Any]:
     """The image as clients see it: additional properties and fields side by side."""
     document: dict[str, Any] = {
-        name: "" if value is None and name not in NULLABLE_PROPERTIES else value
+        name: "" if value is None and name not in call.services.nullable else value
         for name, value in image.properties.items()
+        if call.services.protections.allow(call.context, "read", name)
     }
     for name in _PLAIN:
         document[name] = getattr(image, name)
@@ -90,7 +119,30 @@ def to_document(call: Call, image: Image) -> dict[str, Any]:
         "file": f"/v2/images/{image.id}/file",
         "schema": "/v2/schemas/image",
     }
-    hidden = image.status == "deactivated" and not call.context.is_admin
-    if image.locations and call.services.config["show_image_direct_url"] and not hidden:
-        document["direct_url"] = image.locations[0].url
+    if image.status != "deactivated" or call.context.is_admin:
+        document |= _places(call, image)
     return document
+
+
+def _places(call: Call, image: Image) -> dict[str, Any]:
+    """Where the data is, as far as the service tells and this caller may know."""
+    services, found = call.services, dict[str, Any]()
+    if services.stores.is_multi and image.locations:
+        # Sorted, where Glance keeps the order of copying: clients that wait for an import compare the text.
+        found["stores"] = ",".join(sorted({location.store for location in image.locations}))
+    config = services.config
+    if not (config["show_image_direct_url"] or config["show_multiple_locations"]):
+        return found
+    if not services.policy.allows(call.context, "get_image_location", target_of(image, call.context)):
+        return found
+    if config["show_image_direct_url"] and image.locations:
+        found["direct_url"] = image.locations[0].url
+    if config["show_multiple_locations"]:
+        found["locations"] = [
+            {
+                "url": location.url,
+                "metadata": dict(location.metadata) if services.stores.is_multi else locations.plain_metadata(location),
+            }
+            for location in image.locations
+        ]
+    return found

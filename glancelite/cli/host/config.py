@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from glancelite.config import OPTIONS, Config, Option
+from glancelite.config import Config, Option
 
 from .settings import configured, load_config
 
@@ -23,7 +23,7 @@ def show(config_file: Path | None, data_dir: Path | None) -> None:
     """Print every option with its value and where the value comes from. Secrets are not shown."""
     config = load_config(config_file, data_dir)
     section = ""
-    for option in OPTIONS:
+    for option in config.options:
         if option.section != section:
             section = option.section
             click.echo(f"[{section}]")

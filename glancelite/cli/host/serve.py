@@ -99,6 +99,8 @@ def _greeting(role: str, bind: str, flavor: str) -> str:
         return f"glancelite registry at {url}"
     auth = {
         "none": f'auth_type: none, endpoint: "{url}"',
-        "file": f'auth_type: http_basic, auth: {{username: USER, password: PASSWORD, endpoint: "{url}"}}',
+        # With `endpoint` alone openstacksdk leaves /v2 out of its paths; without it, it looks for an identity service.
+        "file": f'auth_type: http_basic, auth: {{username: USER, password: PASSWORD, endpoint: "{url}"}}, '
+        f'image_endpoint_override: "{url}"',
     }.get(flavor, f'image_endpoint_override: "{url}"')
     return f"glancelite at {url}\nFor clouds.yaml:\nclouds: {{glancelite: {{{auth}}}}}"

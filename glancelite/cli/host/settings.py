@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from glancelite import config as configuration
-from glancelite.config import Config, find_file
+from glancelite.config import Config
 from glancelite.errors import ConfigError, GlanceliteError
 
 
@@ -35,7 +34,9 @@ def load_config(
     given = dict(overrides or {})
     if data_dir is not None:
         given["DEFAULT", "data_dir"] = str(data_dir.absolute())
-    return configuration.load(config_file or find_file(os.environ), os.environ, given)
+    from glancelite.deploy import load_config as load
+
+    return load(config_file, os.environ, given)
 
 
 def require_database(config: Config) -> None:

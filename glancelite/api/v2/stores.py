@@ -1,0 +1,33 @@
+"""Views of stores, and of what the service offers."""
+
+from flask import Response
+
+from ...usecases import stores
+from ..gate import Call
+from ..http import empty_response, json_response
+
+
+def parse_any(call: Call) -> None:
+    stores.require_multi(call.services)
+
+
+def list_all(call: Call) -> Response:
+    return json_response({"stores": stores.list_stores(call.services)})
+
+
+def list_details(call: Call) -> Response:
+    return json_response({"stores": stores.list_store_details(call.services)})
+
+
+def parse_removal(call: Call) -> None:
+    stores.check_store(call.services, call.path["store_id"])
+
+
+def remove_copy(call: Call) -> Response:
+    stores.remove_copy(call.services, call.context, call.image, call.path["store_id"])
+    return empty_response()
+
+
+def show_import_methods(call: Call) -> Response:
+    methods = {"description": "How image data may be brought in.", "type": "array", "value": []}
+    return json_response({"import-methods": methods})

@@ -1,0 +1,79 @@
+"""Queries about what a project uses, and the bounds that hold within the transaction that would pass them."""
+
+import peewee
+
+from ..domain.context import Context
+from ..domain.limits import RESOURCES, Bounds, Usage
+from ..errors import LimitExceeded
+from .database import Connected
+from .models import BlobRow, ImageRow, LocationRow, ProjectRow
+
+_GONE = ("deleted", "pending_delete", "killed")
+_WAITING = ("uploading", "importing")
+_RECEIVING = ("saving", *_WAITING)
+
+
+class UsageQueries(Connected):
+    """The part of the registry that counts."""
+
+    def show_usage(self, context: Context, project: str) -> Usage:
+        with self._transaction():
+            return self._usage(project)
+
+    def _usage(self, project: str | None) -> Usage:
+        waiting = _of(project) & ImageRow.status.in_(_WAITING)
+        return Usage(
+            self._count_bytes(project),
+            self._sum(ImageRow.select(_total(ImageRow.size)).where(waiting)) + self._count_coming(waiting),
+            self._sum(ImageRow.select(_COUNT).where(_of(project), ImageRow.status.not_in(_GONE))),
+            self._sum(ImageRow.select(_COUNT).where(_of(project), ImageRow.status.in_(_RECEIVING))),
+        )
+
+    def _count_bytes(self, project: str | None) -> int:
+        """Every location counts its image's size; an upload under way counts what it has announced."""
+        stands = _of(project) & ImageRow.status.not_in(_GONE)
+        located = ImageRow.select(_total(ImageRow.size)).join(LocationRow, on=(LocationRow.image_id == ImageRow.id))
+        return self._sum(located.where(stands)) + self._count_coming(stands & ImageRow.status.not_in(_WAITING))
+
+    def _count_coming(self, which: peewee.Expression) -> int:
+        """Bytes announced for these images and not yet there."""
+        coming = ImageRow.select(_total(BlobRow.size)).join(BlobRow, on=(BlobRow.image_id == ImageRow.id))
+        return self._sum(coming.where(which, BlobRow.state == "writing"))
+
+    def _sum(self, query: peewee.Query) -> int:
+        (found,) = self._row(query) or (0,)
+        return int(found)
+
+    def _keep(self, bounds: Bounds, project: str | None, asked: Bounds) -> None:
+        """Raise LimitExceeded when what this transaction has just added, `asked`, is more than the bounds leave."""
+        wanted = [resource for resource in RESOURCES if resource.name in bounds and resource.name in asked]
+        if not wanted:
+            return
+        self._lock_project(project)
+        usage = self._usage(project)
+        for resource in wanted:
+            used, more, limit = getattr(usage, resource.counts), asked[resource.name], bounds[resource.name]
+            if used > limit:
+                unit = resource.unit
+                figures = {"usage": (used - more) // unit, "asked": -(-more // unit), "limit": limit // unit}
+                raise LimitExceeded(resource=resource.name, project=project, **figures)
+
+    def _lock_project(self, project: str | None) -> None:
+        """Let no rival add to the same project until this transaction ends; SQLite has one writer anyway."""
+        if self._dialect == "sqlite":
+            return
+        lock = ProjectRow.select(ProjectRow.id).where(ProjectRow.id == (project or "")).for_update()
+        if self._row(lock) is None:
+            self._change(ProjectRow.insert(id=project or "").on_conflict_ignore())
+            self._row(lock)
+
+
+_COUNT = peewee.fn.COUNT(ImageRow.id)
+
+
+def _total(column: peewee.Field) -> peewee.Function:
+    return peewee.fn.COALESCE(peewee.fn.SUM(column), 0)
+
+
+def _of(project: str | None) -> peewee.Expression:
+    return ImageRow.owner == project if project is not None else ImageRow.owner.is_null()

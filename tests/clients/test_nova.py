@@ -1,0 +1,8 @@
+"""Nova's own module for images."""
+
+from clients.cloud import HERE, Disk, Run, environment_of
+
+
+def test_nova_snapshots_and_boots(run: Run, name: str, disk: Disk) -> None:
+    python = environment_of("nova", "nova==34.0.0") / "python"
+    assert run(python, HERE / "programs/nova_images.py", name, disk.path) == "done\n"
