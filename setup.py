@@ -51,6 +51,7 @@ setup(
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.5",
             "ruff>=0.6",
+            "trustme>=1.2",
             "schemathesis>=4.32,<5",
             "types-psutil",
             "types-PyYAML",

@@ -416,10 +416,10 @@ def render(status: int, message: str, accept: str) -> tuple[str, bytes]:
         body = json.dumps({"message": message, "code": f"{status} {title}", "title": title})
         return "application/json", body.encode()
     if "text/plain" in accept and "text/html" not in accept:
-        return "text/plain; charset=UTF-8", f"{status} {title}\n\n{message}\n".encode()
+        return "text/plain; charset=UTF-8", f"{status} {title}\n\n{message}\n".encode(errors="backslashreplace")
     text = html.escape(message)
     page = (
         f"<html><head><title>{status} {title}</title></head>"
         f"<body><h1>{status} {title}</h1>{text}<br /><br /></body></html>"
     )
-    return "text/html; charset=UTF-8", page.encode()
+    return "text/html; charset=UTF-8", page.encode(errors="backslashreplace")

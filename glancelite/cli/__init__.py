@@ -93,6 +93,10 @@ def run(args: list[str]) -> int:
     except (ClosedPipe, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        click.echo(f"Error: Cannot write the output: {error.strerror or error}.", err=True)
+        return 1
     except click.Abort:
         return 130
     except click.ClickException as error:

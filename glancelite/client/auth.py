@@ -39,7 +39,10 @@ def log_in(settings: Settings) -> Login:
 
 def trim_endpoint(url: str) -> str:
     """The endpoint without a version or slash at its end; refused when it is no http(s) URL."""
-    parts = urlsplit(url.strip())
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError as error:
+        raise BadAccess(f"'{url}' is not an http:// or https:// URL.") from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise BadAccess(f"'{url}' is not an http:// or https:// URL.")
     path = parts.path.rstrip("/")

@@ -86,7 +86,7 @@ class Images:
 
 
 def _path(image_id: str) -> str:
-    return f"/v2/images/{quote(image_id, safe='')}"
+    return f"/v2/images/{quote(image_id, safe='', errors='surrogateescape')}"
 
 
 def _tell_apart(name: str, images: list[Image]) -> str:

@@ -101,7 +101,7 @@ class Transport:
         body: Any = None,
         chunked: bool = False,
     ) -> Iterator[urllib3.BaseHTTPResponse]:
-        pairs = urlencode(list(query))
+        pairs = urlencode(list(query), errors="surrogateescape")
         url = self.endpoint + path + (f"?{pairs}" if pairs else "")
         headers = {"User-Agent": self._agent, **self._login.headers(), **headers}
         _log_request(method, url, headers, body)

@@ -21,6 +21,7 @@ from .query import ImageQuery
 class Intent:
     """What a blob is begun for: its image goes from `expect` to `to`, and back to `if_lost` if the process is lost.
 
+    The image must still have the formats that its content will be checked against (None: not asked).
     `declared` are the bytes announced, counted against `quota` (bytes a project may take; None: no limit) at once.
     """
 
@@ -33,6 +34,8 @@ class Intent:
     to: str = "saving"
     if_lost: str = "queued"
     declared: int | None = None
+    disk_format: str | None = None
+    container_format: str | None = None
     quota: int | None = None
     bounds: Bounds = field(default_factory=dict)
 
@@ -115,8 +118,11 @@ class Registry(ABC):
         revision: int,
         changes: Mapping[str, Any],
         locations: tuple[Location, ...] | None = None,
+        quota: int | None = None,
     ) -> Image:
         """Set fields, `properties`, `tags` and `locations` as a whole, if the image still is at this revision.
+
+        More locations count against `quota`, bytes that the owner's images may take (QuotaExceeded).
 
         Bytes of ours that no location names any more are dropped. Raises ChangedMeanwhile when it is not,
         ImageNotFound when it is gone.

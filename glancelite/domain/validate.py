@@ -1,6 +1,7 @@
 """Checks bodies against a schema, compiled once, and says in words a person can use what does not fit."""
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -26,16 +27,39 @@ class Validator:
             raise SchemaViolation(schema=self._name, reason=_sentence(error)) from error
 
 
-def parse_json(body: bytes) -> Any:
+MAX_DEPTH = 32
+"""Levels of nesting that a body of the API may have: no schema of ours needs ten."""
+
+
+def parse_json(body: bytes, max_depth: int = MAX_DEPTH) -> Any:
     """A JSON document from bytes; MalformedJson for whatever is not one (NaN, bad UTF-8, endless nesting included)."""
     try:
-        return json.loads(body.decode(), parse_constant=_refuse_constant)
+        document = json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError as error:
         raise MalformedJson(reason="it is nested too deeply") from error
     except UnicodeDecodeError as error:
         raise MalformedJson(reason="it is not UTF-8") from error
     except ValueError as error:
         raise MalformedJson(reason=str(error)) from error
+    if not _is_flat(document, max_depth):
+        raise MalformedJson(reason="it is nested too deeply")
+    return document
+
+
+def _is_flat(document: Any, depth: int) -> bool:
+    """Has the document at most this many levels? Level by level, so that no depth is too much to look at."""
+    level = [document]
+    while level and depth:
+        inner = [list(one.values()) if isinstance(one, dict) else one for one in level if isinstance(one, (dict, list))]
+        level, depth = [item for items in inner for item in items], depth - 1
+    return not any(isinstance(one, (dict, list)) for one in level)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text:.40} is beyond what a number can be")
+    return number
 
 
 def _refuse_constant(name: str) -> Any:

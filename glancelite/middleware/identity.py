@@ -38,7 +38,7 @@ class Identity(Filter):
         if environ.get("HTTP_X_IDENTITY_STATUS") == "Confirmed":
             has_service = environ.get("HTTP_X_SERVICE_IDENTITY_STATUS", "Confirmed") == "Confirmed"
             return Context(
-                project_id=_identifier(environ, "X-Project-Id") or _identifier(environ, "X-Tenant-Id"),
+                project_id=_project(environ),
                 user_id=_identifier(environ, "X-User-Id"),
                 roles=_roles(environ, "X-Roles"),
                 service_roles=_roles(environ, "X-Service-Roles") if has_service else (),
@@ -68,6 +68,14 @@ def _identifier(environ: WSGIEnvironment, name: str) -> str | None:
     if "," in text or len(text) > 255:
         raise InvalidHeader(name=name, reason="one value of at most 255 characters is expected.")
     return text or None
+
+
+def _project(environ: WSGIEnvironment) -> str | None:
+    """The project, under its name or its old one. Where both are there and differ, one of them is the client's own."""
+    project, tenant = _identifier(environ, "X-Project-Id"), _identifier(environ, "X-Tenant-Id")
+    if project and tenant and project != tenant:
+        raise InvalidHeader(name="X-Tenant-Id", reason="it names another project than X-Project-Id.")
+    return project or tenant
 
 
 def _roles(environ: WSGIEnvironment, name: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from ..domain.ports import Registry
-from ..domain.validate import parse_json
+from ..domain.validate import MAX_DEPTH, parse_json
 from ..errors import BadRequest, GlanceliteError, MethodNotAllowed, NotFound, Unauthorized
 from .codec import OPERATIONS, error_to_wire, from_wire, is_signed, signature_of, to_wire
 
@@ -46,7 +46,7 @@ def make_registry_app(registry: Registry, key: bytes) -> Flask:
 
 def _arguments(operation: str, body: bytes) -> dict[str, object]:
     types, _ = signature_of(operation)
-    document = parse_json(body)
+    document = parse_json(body, MAX_DEPTH + 8)
     try:
         return {name: from_wire(kind, document[name]) for name, kind in types.items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:

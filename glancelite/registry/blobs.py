@@ -13,7 +13,7 @@ from ..domain.context import Context
 from ..domain.image import Image, Location
 from ..domain.limits import SIZE, UPLOADING, Bounds
 from ..domain.ports import Blob, Content, Intent
-from ..errors import Gone, ImageNotFound, QuotaExceeded, RegistryUnavailable, StatusConflict
+from ..errors import ChangedMeanwhile, Gone, ImageNotFound, QuotaExceeded, RegistryUnavailable, StatusConflict
 from .images import DELETED
 from .members import MemberQueries
 from .models import BlobRow, ImageRow, ProcessRow, WorkRow
@@ -32,10 +32,14 @@ class BlobQueries(MemberQueries):
 
     def _enter(self, intent: Intent) -> None:
         busy = {"status": intent.to, "updated_at": self._now, "revision": ImageRow.revision + 1}
-        if not self._change(
-            ImageRow.update(busy).where(ImageRow.id == intent.image_id, ImageRow.status == intent.expect)
-        ):
+        ready = (ImageRow.id == intent.image_id) & (ImageRow.status == intent.expect)
+        for name in ("disk_format", "container_format"):
+            wanted = getattr(intent, name)
+            ready &= getattr(ImageRow, name) == wanted if wanted is not None else peewee.SQL("1 = 1")
+        if not self._change(ImageRow.update(busy).where(ready)):
             image = self._read_standing(intent.image_id)
+            if image.status == intent.expect:
+                raise ChangedMeanwhile(image_id=image.id)
             raise StatusConflict(image_id=image.id, status=image.status, wanted=intent.to)
         work = {"kind": intent.kind, "image_id": intent.image_id, "process": intent.process}
         self._change(WorkRow.insert(id=intent.key, status=intent.to, if_lost=intent.if_lost, **work))

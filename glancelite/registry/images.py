@@ -13,7 +13,7 @@ from ..domain.fields import UUID_PATTERN
 from ..domain.image import Image, Location, is_visible
 from ..domain.limits import COUNT, Bounds
 from ..domain.query import Condition, ImageQuery
-from ..errors import ChangedMeanwhile, ImageExists, ImageNotFound, InvalidMarker
+from ..errors import ChangedMeanwhile, ImageExists, ImageNotFound, InvalidMarker, QuotaExceeded
 from .models import BlobRow, ImageRow, LocationRow, MarkRow, MemberRow, WorkRow
 from .rows import LOCATION_COLUMNS, image_columns, marks_of, property_mark, tag_mark, to_columns, to_images
 from .usage import UsageQueries
@@ -77,6 +77,7 @@ class ImageQueries(UsageQueries):
         revision: int,
         changes: Mapping[str, Any],
         locations: tuple[Location, ...] | None = None,
+        quota: int | None = None,
     ) -> Image:
         with self._transaction():
             before = self._read_image(image_id) if {"properties", "tags"} & changes.keys() else None
@@ -88,7 +89,17 @@ class ImageQueries(UsageQueries):
                 self._insert_marks(image_id, new - old)
             if locations is not None:
                 self._set_locations(image_id, locations)
+                self._check_places(image_id, quota)
             return self._read_image(image_id, context)
+
+    def _check_places(self, image_id: str, quota: int | None) -> None:
+        if quota is None:
+            return
+        (owner,) = self._row(ImageRow.select(ImageRow.owner).where(ImageRow.id == image_id)) or (None,)
+        self._lock_project(owner)
+        used = self._count_bytes(owner)
+        if used > quota:
+            raise QuotaExceeded(what="bytes of image data", attempted=used, maximum=quota)
 
     def _set_locations(self, image_id: str, locations: Iterable[Location]) -> None:
         self._change(LocationRow.delete().where(LocationRow.image_id == image_id))

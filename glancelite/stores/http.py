@@ -30,6 +30,10 @@ OPTIONS: tuple[Option, ...] = (
 )  # fmt: skip
 
 
+_PATIENCE = 20.0
+"""Seconds to find out how many bytes a place has: somebody waits for the answer, and a thread for the place."""
+
+
 class HttpStore(ForeignStore):
     """Reads over HTTP and HTTPS."""
 
@@ -80,14 +84,16 @@ class HttpStore(ForeignStore):
     def _ask_size(self, method: str, url: str) -> int | None:
         """The size that the answer to this method tells; places that sign their URLs for GET refuse a HEAD."""
         try:
-            with self._ask(method, url, 0, None) as fetched:
+            with self._ask(method, url, 0, None, total_timeout=_PATIENCE) as fetched:
                 return fetched.total
         except RemoteRefused:
             if method == "HEAD":
                 return None
             raise
 
-    def _ask(self, method: str, url: str, offset: int, length: int | None) -> Fetched:
+    def _ask(
+        self, method: str, url: str, offset: int, length: int | None, total_timeout: float = 6 * 3600.0
+    ) -> Fetched:
         return open_url(
             check_url(url, self._rules, allow_credentials=True),
             self._rules,
@@ -95,6 +101,8 @@ class HttpStore(ForeignStore):
             offset=offset,
             length=length,
             method=method,
+            total_timeout=total_timeout,
+            idle_timeout=min(30.0, total_timeout),
             ca_file=self._ca_file,
             insecure=self._insecure,
             resolve=self._resolve,

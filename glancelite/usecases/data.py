@@ -24,6 +24,7 @@ from ..errors import (
     UnknownStore,
     UploadGivenUp,
 )
+from .images import on_top
 from .intake import Limits, Source, take_in
 from .limits import find_bounds
 from .services import Services
@@ -43,28 +44,51 @@ def upload_image(
     store_id: str | None = None,
 ) -> Image:
     """Bring data into a queued image: queued -> saving -> active, or back to queued with nothing left of it."""
-    check_transition(image, "saving")
-    missing = ", ".join(missing_formats(image.disk_format, image.container_format))
-    if missing:
-        raise FormatsNotSet(image_id=image.id, missing=missing)
     cap = services.config["image_size_cap"]
     if declared is not None and declared > cap:
         raise ImageTooLarge(image_id=image.id, limit=cap)
     store = choose_store(services, store_id)
-    intent = _intend(services, image, store, declared)
-    services.writing.add(intent.key)
+
+    def begin(current: Image) -> tuple[Image, Intent, int | None]:
+        _check_ready(current)
+        intent = _intend(services, current, store, declared)
+        return current, intent, _begin(services, context, intent, store)
+
+    # What the content is checked against is what the image says when it is begun, not when it was looked at first.
+    image, intent, room = on_top(services, context, image, "upload_image", begin)
     try:
-        return _write(services, context, image, intent, source, store)
+        return _write(services, context, image, intent, room, source, store)
     finally:
         services.writing.discard(intent.key)
 
 
-def _write(services: Services, context: Context, image: Image, intent: Intent, source: Source, store: Store) -> Image:
+def _check_ready(image: Image) -> None:
+    check_transition(image, "saving")
+    missing = ", ".join(missing_formats(image.disk_format, image.container_format))
+    if missing:
+        raise FormatsNotSet(image_id=image.id, missing=missing)
+
+
+def _begin(services: Services, context: Context, intent: Intent, store: Store) -> int | None:
+    services.writing.add(intent.key)
     try:
-        room = services.registry.begin_blob(context, intent)
-    except Unavailable:
-        give_up(services, intent.key, store)  # whether it was begun is not known
+        return services.registry.begin_blob(context, intent)
+    except BaseException as error:
+        if isinstance(error, Unavailable):
+            give_up(services, intent.key, store)  # whether it was begun is not known
+        services.writing.discard(intent.key)
         raise
+
+
+def _write(
+    services: Services,
+    context: Context,
+    image: Image,
+    intent: Intent,
+    room: int | None,
+    source: Source,
+    store: Store,
+) -> Image:
     try:
         content, url = take_in(image, intent.key, source, store, _limits(services, intent, room))
     except DataNotFound as error:  # housekeeping elsewhere has dropped it: this process's lease had ended
@@ -93,6 +117,8 @@ def _intend(services: Services, image: Image, store: Store, declared: int | None
         store=store.id,
         process=services.process,
         declared=declared,
+        disk_format=image.disk_format,
+        container_format=image.container_format,
         quota=services.config["user_storage_quota"] or None,
         bounds=find_bounds(services, image.owner, SIZE, UPLOADING),
     )
@@ -147,6 +173,12 @@ def give_up(services: Services, key: str, store: Store, *, bytes_first: bool = F
         log.warning("blob %s cannot be given up yet: %s", key, error)
 
 
+def require_open(context: Context, image: Image) -> None:
+    """Raise ImageDeactivated (403) when the image's data is blocked for this caller."""
+    if image.status == "deactivated" and not context.is_admin:
+        raise ImageDeactivated(image_id=image.id)
+
+
 def download_image(
     services: Services,
     context: Context,
@@ -160,8 +192,7 @@ def download_image(
     Raises ImageDeactivated, DataNotFound when no location has them whole, StoreUnavailable when the last one tried
     could not be asked.
     """
-    if image.status == "deactivated" and not context.is_admin:
-        raise ImageDeactivated(image_id=image.id)
+    require_open(context, image)
     if not image.locations:
         return None
     failure: GlanceliteError = DataNotFound(image_id=image.id)

@@ -103,7 +103,9 @@ def update_image(
         if not values and (placed is None or placed.locations == current.locations):
             return current
         places = placed.locations if placed else None
-        return services.registry.update_image(context, current.id, current.revision, values, places)
+        grows = placed is not None and len(placed.locations) > len(current.locations)
+        quota = services.config["user_storage_quota"] or None if grows else None
+        return services.registry.update_image(context, current.id, current.revision, values, places, quota)
 
     updated = on_top(services, context, image, "modify_image", attempt)
     services.wake.set()

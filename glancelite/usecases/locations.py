@@ -22,11 +22,17 @@ from ..errors import (
 from .images import require
 from .services import Services
 
+Sizes = dict[str, int]
+
 _HASH_FIELDS = ("checksum", "os_hash_algo", "os_hash_value")
 
 
-def change_locations(services: Services, context: Context, image: Image, changes: Sequence[Change]) -> Image:
+def change_locations(
+    services: Services, context: Context, image: Image, changes: Sequence[Change], sizes: Sizes
+) -> Image:
     """The image as it is after these changes of its locations; nothing is stored yet.
+
+    `sizes` remembers what each place was found to hold, for a request that has to try again on top of a rival's.
 
     The first location of a queued image makes it active.
     """
@@ -36,18 +42,20 @@ def change_locations(services: Services, context: Context, image: Image, changes
             continue
         require(services, context, "set_image_location", image)
         if change.verb == "add":
-            image = _add(services, image, change.value, change.position)
+            image = _add(services, image, change.value, change.position, sizes)
         else:
-            image = _replace(services, image, change.value)
+            image = _replace(services, image, change.value, sizes)
     return image
 
 
-def _add(services: Services, image: Image, value: Mapping[str, Any], position: str) -> Image:
+def _add(services: Services, image: Image, value: Mapping[str, Any], position: str, sizes: Sizes) -> Image:
     if image.status not in ("queued", "active"):
         raise StatusConflict(image_id=image.id, status=image.status, wanted="active")
-    location, size = _look_at(services, value)
+    location, size = _look_at(services, value, sizes)
     if any((one.url, plain_metadata(one)) == (location.url, plain_metadata(location)) for one in image.locations):
-        raise BadRequest(reason=f"Location {location.url} with this metadata is there already.")
+        raise BadRequest(reason="This location with this metadata is there already.")
+    if image.status == "active" and size != image.size:
+        raise InvalidLocation(reason=f"there are {size} bytes, but the image has {image.size}.")
     _check_quota(services, len(image.locations) + 1)
     places = list(image.locations)
     places.insert(len(places) if position == "-" else int(position[:9]), location)
@@ -62,13 +70,15 @@ def _add(services: Services, image: Image, value: Mapping[str, Any], position: s
     return replace(image, status="active", size=size, **_hashes(services, given))
 
 
-def _look_at(services: Services, value: Mapping[str, Any]) -> tuple[Location, int]:
+def _look_at(services: Services, value: Mapping[str, Any], sizes: Sizes) -> tuple[Location, int]:
     """The location and the size of what is there; InvalidLocation for a place no image can be read from."""
     url = value["url"]
     store = services.stores.find_foreign(url)
     if store is None:
         raise InvalidLocation(reason=f"there is no store that reads {url.partition(':')[0]:.20} URLs.")
-    size = store.size_url(url)
+    if url not in sizes:
+        sizes[url] = store.size_url(url)
+    size = sizes[url]
     if size <= 0:
         raise InvalidLocation(reason="the place does not say how many bytes there are, or there are none.")
     if size > services.config["image_size_cap"]:
@@ -103,22 +113,23 @@ def _compare_hashes(image: Image, given: Mapping[str, str] | None) -> None:
             raise Conflict(reason=f"{name} differs from that of image {image.id}.")
 
 
-def _replace(services: Services, image: Image, values: Sequence[Mapping[str, Any]]) -> Image:
+def _replace(services: Services, image: Image, values: Sequence[Mapping[str, Any]], sizes: Sizes) -> Image:
     """Other metadata for the same places; or all the first places of an image that has none yet."""
     if not values:
         raise Forbidden(reason="The locations of an image cannot be emptied.")
     if not image.locations:
         for value in values:
-            image = _add(services, image, value, "-")
+            image = _add(services, image, value, "-", sizes)
         return image
     if image.status != "active":
         raise StatusConflict(image_id=image.id, status=image.status, wanted="active")
-    there = {one.url: one for one in image.locations}
-    if len(values) != len(there) or {value["url"] for value in values} != there.keys():
+    if sorted(value["url"] for value in values) != sorted(one.url for one in image.locations):
         raise BadRequest(reason="Replacing locations may change their metadata, not where they are.")
-    kept = [(there[value["url"]], value["metadata"]) for value in values]
-    changed = tuple(replace(one, metadata={**metadata, "store": one.store}) for one, metadata in kept)
-    return replace(image, locations=changed)
+    left, changed = list(image.locations), []
+    for value in values:
+        one = left.pop(next(index for index, place in enumerate(left) if place.url == value["url"]))
+        changed.append(replace(one, metadata={**value["metadata"], "store": one.store}))
+    return replace(image, locations=tuple(changed))
 
 
 def _remove(services: Services, context: Context, image: Image, index: int) -> Image:

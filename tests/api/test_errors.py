@@ -5,7 +5,7 @@ import re
 import uuid
 
 import pytest
-from harness import Api
+from harness import PATCH_21, Api
 
 JSON, HTML, PLAIN = "application/json", "text/html; charset=UTF-8", "text/plain; charset=UTF-8"
 
@@ -142,3 +142,16 @@ def test_an_answer_tells_its_length_once(api: Api) -> None:
     for reply in (api.get("/v2/images"), api.get("/v2/images/x"), api.get("/")):
         assert len([name for name in reply.headers if name.lower() == "content-length"]) == 1
         assert int(reply.headers["Content-Length"]) == len(reply.body)
+
+
+@pytest.mark.parametrize("accept", ["text/html", "text/plain", "application/json", ""])
+def test_half_a_character_in_a_body_is_refused_in_every_form(api: Api, accept: str) -> None:
+    image = api.create()
+    for method, path, body in (
+        ("POST", "/v2/images", b'{"\\ud800": 1}'),
+        ("POST", "/v2/images", b'{"os_glance\\ud800": "x"}'),
+        ("PATCH", image["self"], b'[{"op": "add", "path": "\\ud800", "value": "x"}]'),
+        ("PUT", f"{image['self']}/members/p2", b'{"status": "\\ud800"}'),
+    ):
+        headers = {"Accept": accept, "Content-Type": PATCH_21}
+        assert api.request(method, path, body, headers).status in (400, 403)

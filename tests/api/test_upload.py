@@ -5,6 +5,7 @@ import os
 import socket
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from harness import Api
@@ -187,3 +188,18 @@ def test_a_quota_is_the_owners_not_the_uploaders(small: Callable[[], Api]) -> No
     assert api.as_admin().upload(second["id"], bytes(2001)).status == 413
     assert api.as_admin().upload(second["id"], bytes(2000)).status == 204
     assert image["owner"] == api.project
+
+
+def test_what_is_checked_is_the_format_that_the_image_has_when_its_data_begins(start_service) -> None:
+    """A change of format that is as quick as the upload is either before it or refused, never beside it."""
+    service = start_service(workers=2)
+    other = b"\x7fELF" + bytes(60)
+    for _ in range(40):
+        api = Api(service.url)
+        image = api.create(disk_format="raw")
+        with ThreadPoolExecutor(2) as pool:
+            upload = pool.submit(api.upload, image["id"], other)
+            change = [{"op": "replace", "path": "/disk_format", "value": "qcow2"}]
+            patch = pool.submit(Api(service.url, api.project).patch, image["id"], change)
+        found = api.show(image["id"])
+        assert (found["status"], found["disk_format"]) != ("active", "qcow2"), (upload.result(), patch.result())

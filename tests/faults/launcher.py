@@ -140,7 +140,7 @@ def put_all_steps() -> None:
         put_steps(registry, "commit_blob", before="before-commit", after="after-commit")
         put_steps(registry, "abort_blob", before="before-abort", after="after-abort")
         put_steps(registry, "delete_image", before="before-delete", after="after-delete")
-    put_steps(LocalRegistry, "_add_location", after="within-commit")
+    put_steps(LocalRegistry, "_insert_location", after="within-commit")
     put_steps(LocalRegistry, "_let_go", after="within-delete")
     put_quiet()
     put_halfway_step()

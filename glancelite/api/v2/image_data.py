@@ -52,8 +52,8 @@ def download(call: Call) -> Response:
     image = call.image
     if call.payload:
         require(call.services, call.context, "download_from_store", image)
+    data.require_open(call.context, image)
     if not image.locations:
-        data.download_image(call.services, call.context, image)
         return no_data_response()
     size = image.size or 0
     part = parse_range(call.request, size)

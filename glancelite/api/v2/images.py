@@ -72,7 +72,7 @@ def parse_update(call: Call) -> tuple[Change, ...]:
 
 def update(call: Call) -> Response:
     moves = [change for change in call.payload if change.name == "locations"]
-    place = partial(locations.change_locations, call.services, call.context, changes=moves) if moves else None
+    place = partial(locations.change_locations, call.services, call.context, changes=moves, sizes={}) if moves else None
     image = images.update_image(call.services, call.context, call.image, call.payload, place)
     return json_response(to_document(call, image))
 
