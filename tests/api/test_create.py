@@ -167,7 +167,7 @@ def test_what_is_not_an_object_is_refused(api: Api, body: bytes) -> None:
         ('{"min_disk": -1}', "min_disk"),
         ('{"min_disk": 2147483648}', "min_disk"),
         ('{"min_disk": 100000000000000000000}', "min_disk"),
-        ('{"min_disk": 1e400}', "min_disk"),
+        ('{"min_disk": 1e40}', "min_disk"),
         ('{"min_disk": 1.5}', "min_disk"),
         ('{"min_ram": "1"}', "min_ram"),
         ('{"min_ram": null}', "min_ram"),

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from faults.rig import BLOCK, MARKER, RawUpload, Rig
+from harness import environment
 
 from glancelite.cli import run
 
@@ -20,7 +22,7 @@ LONG_AGO = 3600
 
 def fsck(rig: Rig, *arguments: str) -> tuple[int, str]:
     """The command's exit code and what it says; here and not in a process of its own, for there are many of these."""
-    with redirect_stdout(StringIO()) as said:
+    with redirect_stdout(StringIO()) as said, mock.patch.dict(os.environ, environment(), clear=True):
         code = run(["fsck", "--data-dir", str(rig.service.data_dir), *arguments])
     return code, said.getvalue()
 
