@@ -21,7 +21,7 @@ class Rule:
 
 # fmt: off
 RULES: tuple[Rule, ...] = (
-    Rule("default", "", "Operations that name a rule which does not exist."),
+    Rule("default", "", "Nothing by itself; policy files of Glance name it."),
     Rule("context_is_admin", "role:admin", "Being an administrator of the image service."),
     Rule("add_image", f"{ADMIN} or ({PROJECT_MEMBER})", "Create an image for a project."),
     Rule("get_image", f"{ADMIN} or ({READER_VISIBLE})", "Show an image."),

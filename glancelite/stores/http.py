@@ -8,7 +8,6 @@ its beginning up to a bound. Credentials are sent as HTTP Basic to that host onl
     https_ca_certificates_file = /etc/ssl/certs/mirror.pem
 """
 
-from ..config import Option
 from ..domain.ports import Body, ForeignStore
 from ..errors import (
     ConfigError,
@@ -22,13 +21,6 @@ from ..errors import (
     UriRefused,
 )
 from ..fetch import Fetched, Resolve, Rules, check_url, look_up, make_tls, open_url
-
-OPTIONS: tuple[Option, ...] = (
-    Option("", "https_ca_certificates_file", "path", "", "Certificates of the authorities that the http store trusts. "
-           "Empty: the system's."),
-    Option("", "https_insecure", "bool", False, "Let the http store trust any certificate, and so anybody on the way."),
-)  # fmt: skip
-
 
 _PATIENCE = 20.0
 """Seconds to find out how many bytes a place has: somebody waits for the answer, and a thread for the place."""

@@ -77,3 +77,10 @@ def test_a_deactivated_image_is_changed_shared_and_deleted_as_any_other(api: Api
     assert api.post(f"/v2/images/{image_id}/members", {"member": "m"}).status == 200
     assert api.list("status=deactivated")[0]["id"] == image_id
     assert api.delete(f"/v2/images/{image_id}").status == 204
+
+
+def test_a_blocked_image_is_blocked_whatever_part_of_it_is_asked_for(api: Api) -> None:
+    image = api.create_with(b"0123456789")
+    assert api.post(f"{image['self']}/actions/deactivate", b"").status == 204
+    for part in ("bytes=0-1", "bytes=99-", "junk", "bytes=0-1,3-4"):
+        assert api.get(image["file"], Range=part).status == 403

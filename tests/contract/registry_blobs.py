@@ -8,6 +8,7 @@ from contract.registry_rig import ADMIN, CTX, DATA, LONG, SHORT, at_once, filled
 
 from glancelite.domain.ports import Registry
 from glancelite.errors import (
+    ChangedMeanwhile,
     Gone,
     QuotaExceeded,
     RegistryUnavailable,
@@ -53,6 +54,15 @@ class BlobContract:
         with pytest.raises(StatusConflict):
             registry.commit_blob(CTX, wanted, DATA, "place://x")
         assert registry.show_image(CTX, image.id).status == "queued"
+
+    def test_data_is_begun_only_for_the_formats_that_it_will_be_checked_against(self, registry: Registry) -> None:
+        image = new(registry, disk_format="raw", container_format="bare")
+        for changed in ({"disk_format": "qcow2"}, {"container_format": "ovf"}):
+            with pytest.raises(ChangedMeanwhile):
+                registry.begin_blob(CTX, replace(intent(image), **changed))
+        assert registry.show_image(CTX, image.id).status == "queued"
+        assert states(registry) == {}
+        registry.begin_blob(CTX, replace(intent(image), disk_format="raw", container_format="bare"))
 
     def test_what_a_process_is_writing_is_told(self, registry: Registry) -> None:
         wanted, done = intent(new(registry)), intent(new(registry))

@@ -10,7 +10,8 @@ from glancelite.errors import ConfigError, DataNotFound, InvalidLocation, RangeN
 from glancelite.fetch import Rules
 from glancelite.fetch import answer as answers
 from glancelite.fetch.rules import parse_network
-from glancelite.stores.http import OPTIONS, HttpStore
+from glancelite.stores import HTTP_OPTIONS
+from glancelite.stores.http import HttpStore
 
 DATA = bytes(range(256)) * 64
 
@@ -51,7 +52,7 @@ def read(store, url, *part):
 def test_it_is_a_store_of_foreign_places(store):
     assert isinstance(store, ForeignStore)
     assert (store.id, store.driver, store.schemes) == ("web", "http", ("http", "https"))
-    assert {option.name: option.default for option in OPTIONS} == {
+    assert {option.name: option.default for option in HTTP_OPTIONS} == {
         "https_ca_certificates_file": "",
         "https_insecure": False,
     }
