@@ -14,9 +14,12 @@ from ..domain.image import Image, Location
 from ..domain.limits import SIZE, UPLOADING, Bounds
 from ..domain.ports import Blob, Content, Intent
 from ..errors import ChangedMeanwhile, Gone, ImageNotFound, QuotaExceeded, RegistryUnavailable, StatusConflict
+from .database import value_of
 from .images import DELETED
 from .members import MemberQueries
 from .models import BlobRow, ImageRow, ProcessRow, WorkRow
+
+_HASHES = ("checksum", "os_hash_algo", "os_hash_value")
 
 
 class BlobQueries(MemberQueries):
@@ -31,32 +34,37 @@ class BlobQueries(MemberQueries):
             return self._room(intent, {SIZE.name: intent.declared or 0, UPLOADING.name: 1})
 
     def _enter(self, intent: Intent) -> None:
-        busy = {"status": intent.to, "updated_at": self._now, "revision": ImageRow.revision + 1}
-        ready = (ImageRow.id == intent.image_id) & (ImageRow.status == intent.expect)
-        for name in ("disk_format", "container_format"):
-            wanted = getattr(intent, name)
-            ready &= getattr(ImageRow, name) == wanted if wanted is not None else peewee.SQL("1 = 1")
-        if not self._change(ImageRow.update(busy).where(ready)):
+        formats = {
+            name: getattr(intent, name)
+            for name in ("disk_format", "container_format")
+            if getattr(intent, name) is not None
+        }
+
+        def begin() -> peewee.Query:
+            busy = {"status": value_of("to"), "updated_at": self._now, "revision": ImageRow.revision + 1}
+            ready = (ImageRow.id == value_of("image_id")) & (ImageRow.status == value_of("expect"))
+            for name in formats:
+                ready &= getattr(ImageRow, name) == value_of(name)
+            return ImageRow.update(busy).where(ready)
+
+        which = {"image_id": intent.image_id, "expect": intent.expect, "to": intent.to}
+        if not self._run(("begin", *formats), begin, **which, **formats).rowcount:
             image = self._read_standing(intent.image_id)
             if image.status == intent.expect:
                 raise ChangedMeanwhile(image_id=image.id)
             raise StatusConflict(image_id=image.id, status=image.status, wanted=intent.to)
-        work = {"kind": intent.kind, "image_id": intent.image_id, "process": intent.process}
-        self._change(WorkRow.insert(id=intent.key, status=intent.to, if_lost=intent.if_lost, **work))
-        owner = ImageRow.select(ImageRow.owner).where(ImageRow.id == intent.image_id)
-        (project,) = self._row(owner) or (None,)
-        self._change(
-            BlobRow.insert(
-                key=intent.key,
-                store=intent.store,
-                state="writing",
-                image_id=intent.image_id,
-                project=project,
-                process=intent.process,
-                size=intent.declared or 0,
-                is_unlinked=False,
-            )
-        )
+        work = {"id": intent.key, "kind": intent.kind, "image_id": intent.image_id, "process": intent.process}
+        self._insert("insert work", WorkRow, work | {"status": intent.to, "if_lost": intent.if_lost})
+        blob = {"key": intent.key, "store": intent.store, "state": "writing", "image_id": intent.image_id}
+        size = {"size": intent.declared or 0, "process": intent.process, "is_unlinked": False}
+        self._insert("insert blob", BlobRow, blob | size | {"project": self._owner(intent.image_id)})
+
+    def _owner(self, image_id: str) -> str | None:
+        def build() -> peewee.Query:
+            return ImageRow.select(ImageRow.owner).where(ImageRow.id == value_of("image_id"))
+
+        row = self._run("owner", build, image_id=image_id).fetchone()
+        return row[0] if row else None
 
     def commit_blob(self, context: Context, intent: Intent, content: Content, url: str) -> Image:
         with self._transaction():
@@ -64,30 +72,36 @@ class BlobQueries(MemberQueries):
                 if self._blob_state(intent.key) == "live":  # asked again: the first time has done it
                     return self._read_image(intent.image_id)
                 raise self._lost(intent)
-            mine = (WorkRow.id == intent.key) & (WorkRow.process == intent.process)
-            if not self._change(WorkRow.delete().where(mine)):
-                raise StatusConflict(image_id=intent.image_id, status=intent.to, wanted="active")
-            hashes = {name: getattr(content, name) for name in ("checksum", "os_hash_algo", "os_hash_value")}
-            written = (BlobRow.key == intent.key) & (BlobRow.state == "writing")
-            if not self._change(BlobRow.update(state="live", size=content.size, **hashes).where(written)):
+            if not (self._end_work(intent) and self._enliven(intent, content)):
                 raise StatusConflict(image_id=intent.image_id, status=intent.to, wanted="active")
             self._insert_location(intent.image_id, 0, Location(url, intent.store, {"store": intent.store}, intent.key))
             self._room(intent, {SIZE.name: content.size})
             return self._read_image(intent.image_id)
 
-    def _activate(self, intent: Intent, content: Content) -> bool:
-        values = {
-            "status": "active",
-            "size": content.size,
-            "virtual_size": content.virtual_size,
-            "checksum": content.checksum,
-            "os_hash_algo": content.os_hash_algo,
-            "os_hash_value": content.os_hash_value,
-            "updated_at": self._now,
-            "revision": ImageRow.revision + 1,
-        }
-        waiting = (ImageRow.id == intent.image_id) & (ImageRow.status == intent.to)
-        return bool(self._change(ImageRow.update(values).where(waiting)))
+    def _activate(self, intent: Intent, content: Content) -> int:
+        values = {name: getattr(content, name) for name in ("size", "virtual_size", *_HASHES)}
+
+        def build() -> peewee.Query:
+            fixed = {"status": "active", "updated_at": self._now, "revision": ImageRow.revision + 1}
+            waiting = (ImageRow.id == value_of("image_id")) & (ImageRow.status == value_of("to"))
+            return ImageRow.update({name: value_of(name) for name in values} | fixed).where(waiting)
+
+        return self._count("activate", build, image_id=intent.image_id, to=intent.to, **values)
+
+    def _end_work(self, intent: Intent) -> int:
+        def build() -> peewee.Query:
+            return WorkRow.delete().where(WorkRow.id == value_of("key"), WorkRow.process == value_of("process"))
+
+        return self._count("end work", build, key=intent.key, process=intent.process)
+
+    def _enliven(self, intent: Intent, content: Content) -> int:
+        values = {name: getattr(content, name) for name in ("size", *_HASHES)}
+
+        def build() -> peewee.Query:
+            live = BlobRow.update({name: value_of(name) for name in values} | {"state": "live"})
+            return live.where(BlobRow.key == value_of("key"), BlobRow.state == "writing")
+
+        return self._count("enliven", build, key=intent.key, **values)
 
     def _lost(self, intent: Intent) -> Gone | StatusConflict:
         """Why a commit found that the work is no longer its own."""
@@ -161,7 +175,10 @@ class BlobQueries(MemberQueries):
                 self._change(first.where(dropping, ~BlobRow.is_unlinked))
 
     def _blob_state(self, key: str) -> str | None:
-        row = self._row(BlobRow.select(BlobRow.state).where(BlobRow.key == key))
+        def build() -> peewee.Query:
+            return BlobRow.select(BlobRow.state).where(BlobRow.key == value_of("key"))
+
+        row = self._run("blob state", build, key=key).fetchone()
         return row[0] if row else None
 
     def _room(self, intent: Intent, asked: Bounds) -> int | None:
@@ -169,7 +186,7 @@ class BlobQueries(MemberQueries):
         most = [bound for bound in (intent.quota, intent.bounds.get(SIZE.name)) if bound is not None]
         if not most and not intent.bounds:
             return None
-        (project,) = self._row(ImageRow.select(ImageRow.owner).where(ImageRow.id == intent.image_id)) or (None,)
+        project = self._owner(intent.image_id)
         self._keep(intent.bounds, project, asked)
         if not most:
             return None
@@ -181,7 +198,10 @@ class BlobQueries(MemberQueries):
         return min(most) - used + int(own)
 
     def _is_alive(self, process: str) -> bool:
-        return self._row(ProcessRow.select(ProcessRow.id).where(ProcessRow.id == process)) is not None
+        def build() -> peewee.Query:
+            return ProcessRow.select(ProcessRow.id).where(ProcessRow.id == value_of("process"))
+
+        return self._run("is alive", build, process=process).fetchone() is not None
 
 
 def _firsts(rows: Iterable[tuple[Any, ...]]) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ import functools
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -24,6 +24,8 @@ Operation = TypeVar("Operation", bound=Callable[..., Any])
 
 _TRIES = 7
 _FIRST_PAUSE = 0.01
+_MOST_TEXTS = 1000
+"""Statements to remember; their number is limited, if not by much, by what callers can ask for."""
 _WAIT = 10
 """Seconds to wait for a free connection, or for SQLite's write lock."""
 
@@ -33,6 +35,8 @@ _CLOCKS = {
     "mysql": "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))",
 }
 
+_INSTANTS = {"postgres": _CLOCKS["postgres"].replace("clock_timestamp", "statement_timestamp")}
+"""Where the clock goes on while a statement runs: what it reads for two columns that must be the same."""
 
 _DIALECT_SETTINGS: dict[str, dict[str, Any]] = {
     # A database that was made with SQL_ASCII would have its client speak ASCII.
@@ -105,6 +109,15 @@ def prefer_wal(db: peewee.Database) -> None:
         db.execute_sql("PRAGMA journal_mode = wal")
 
 
+class _Name(str):
+    """A value that is given when the statement is run."""
+
+
+def value_of(name: str) -> peewee.Value:
+    """The place of a value in a statement of `Connected._run`."""
+    return peewee.Value(_Name(name), converter=False)
+
+
 class Connected:
     """A database with its clock, transactions and errors. The registry's queries are mixed into it, a noun each."""
 
@@ -112,7 +125,8 @@ class Connected:
         self._db = db
         self._dialect = dialect(db)
         self._now = peewee.SQL(_CLOCKS[self._dialect])
-        self._texts: dict[str, str] = {}
+        self._instant = peewee.SQL(_INSTANTS.get(self._dialect, _CLOCKS[self._dialect]))
+        self._texts: dict[Hashable, tuple[str, list[Any]]] = {}
 
     def close(self) -> None:
         """Close every connection: before a fork, and at the end."""
@@ -149,6 +163,29 @@ class Connected:
                 raise RegistryUnavailable(**error.details) from error
             raise
 
+    def _run(self, name: Hashable, build: Callable[[], peewee.Query], /, **values: Any) -> Any:
+        """Run a statement of the busy paths; its cursor.
+
+        peewee writes its text the first time, which costs more than most databases need to run it; later only the
+        values are filled in. `name` is the statement's own, with all that decides over its text.
+        """
+        found = self._texts.get(name)
+        if found is None:
+            if len(self._texts) >= _MOST_TEXTS:
+                self._texts.clear()
+            found = self._texts[name] = self._db.get_sql_context().sql(build()).query()
+        text, parameters = found
+        return self._db.execute_sql(text, [values[p] if isinstance(p, _Name) else p for p in parameters])
+
+    def _count(self, name: Hashable, build: Callable[[], peewee.Query], /, **values: Any) -> int:
+        """As `_run`; how many rows it touched."""
+        count: int = self._run(name, build, **values).rowcount
+        return count
+
+    def _insert(self, name: str, table: Any, columns: Mapping[str, Any]) -> None:
+        """Insert a row; the same columns under the same name each time."""
+        self._run(name, lambda: table.insert({column: value_of(column) for column in columns}), **columns)
+
     def _rows(self, query: peewee.Query) -> Sequence[tuple[Any, ...]]:
         rows: Sequence[tuple[Any, ...]] = self._db.execute(query).fetchall()
         return rows
@@ -163,7 +200,7 @@ class Connected:
         return count
 
     def _read_clock(self) -> int:
-        """Now: for two columns that must be the same."""
+        """Now."""
         (now,) = self._row(peewee.Select(columns=[self._now])) or (0,)
         return int(now)
 

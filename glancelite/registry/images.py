@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
 import peewee
@@ -12,32 +12,41 @@ from ..domain.context import Context
 from ..domain.fields import UUID_PATTERN
 from ..domain.image import Image, Location, is_visible
 from ..domain.limits import COUNT, Bounds
-from ..domain.query import Condition, ImageQuery
-from ..errors import ChangedMeanwhile, ImageExists, ImageNotFound, InvalidMarker, QuotaExceeded
+from ..errors import ChangedMeanwhile, ImageExists, ImageNotFound, QuotaExceeded
+from .database import value_of
 from .models import BlobRow, ImageRow, LocationRow, MarkRow, MemberRow, WorkRow
-from .rows import LOCATION_COLUMNS, image_columns, marks_of, property_mark, tag_mark, to_columns, to_images
+from .rows import IMAGE_NAMES, LOCATION_NAMES, columns_of, marks_of, to_images
 from .usage import UsageQueries
 
 DELETED = ("deleted", "pending_delete")
 _UUID = re.compile(UUID_PATTERN)
-_NULL_AS: dict[str, Any] = {"name": "", "size": 0, "container_format": "", "disk_format": ""}
 
 
 class ImageQueries(UsageQueries):
     """The part of the registry that knows images."""
 
     def create_image(self, context: Context, image: Image, bounds: Bounds | None = None) -> Image:
-        columns = to_columns(asdict(image)) | {"revision": 0}
-        marks = marks_of(image.properties, image.tags)
+        columns = columns_of(vars(image)) | {"revision": 0}
+        del columns["created_at"], columns["updated_at"]
         try:
             with self._transaction():
-                now = self._read_clock()
-                self._change(ImageRow.insert(columns | {"created_at": now, "updated_at": now}))
-                self._insert_marks(image.id, marks)
+                now = self._insert_image(columns)
+                self._insert_marks(image.id, now, marks_of(image.properties, image.tags))
                 self._keep(bounds or {}, image.owner, {COUNT.name: 1})
-                return self._read_image(image.id, context)
         except peewee.IntegrityError as error:
             raise ImageExists(image_id=image.id) from error
+        return replace(image, created_at=now, updated_at=now, revision=0)
+
+    def _insert_image(self, columns: Mapping[str, Any]) -> int:
+        """Insert the row; the moment that the database gave it."""
+
+        def build() -> peewee.Query:
+            times = {"created_at": self._instant, "updated_at": self._instant}
+            return ImageRow.insert({name: value_of(name) for name in columns} | times)
+
+        cursor = self._run("create", lambda: peewee.NodeList((build(), peewee.SQL("RETURNING created_at"))), **columns)
+        ((now,),) = cursor.fetchall()
+        return int(now)
 
     def show_image(self, context: Context, image_id: str) -> Image:
         if not _UUID.match(image_id):
@@ -47,28 +56,6 @@ class ImageQueries(UsageQueries):
         if not is_visible(image, context):
             raise ImageNotFound(image_id=image_id)
         return image
-
-    def list_images(self, context: Context, query: ImageQuery) -> tuple[Image, ...]:
-        with self._connection():
-            bounds = self._marker_bounds(context, query)
-            if query.is_empty or query.limit == 0:
-                return ()
-            page = (
-                ImageRow.select(*image_columns())
-                .where(_matches(context, query), *([] if bounds is None else [bounds]))
-                .order_by(*_order(ImageRow, query))
-                .limit(query.limit)
-                .alias("page")
-            )
-            mine = (MemberRow.image_id == page.c.id) & (MemberRow.member_id == (context.project_id or ""))
-            join = peewee.Join(page, MemberRow, peewee.JOIN.LEFT_OUTER, on=mine)
-            join = peewee.Join(join, LocationRow, peewee.JOIN.LEFT_OUTER, on=(LocationRow.image_id == page.c.id))
-            rows = self._rows(
-                peewee.Select([join], [*image_columns(page), MemberRow.status, *LOCATION_COLUMNS]).order_by(
-                    *_order(page.c, query), LocationRow.position
-                )
-            )
-        return to_images(rows)
 
     def update_image(
         self,
@@ -81,12 +68,12 @@ class ImageQueries(UsageQueries):
     ) -> Image:
         with self._transaction():
             before = self._read_image(image_id) if {"properties", "tags"} & changes.keys() else None
-            self._advance(image_id, revision, to_columns(changes) | {"updated_at": self._now})
+            self._advance(image_id, revision, columns_of(changes), "updated_at")
             if before is not None:
                 old = marks_of(before.properties, before.tags)
                 new = marks_of(changes.get("properties", before.properties), changes.get("tags", before.tags))
                 self._delete_marks(image_id, old - new)
-                self._insert_marks(image_id, new - old)
+                self._insert_marks(image_id, before.created_at, new - old)
             if locations is not None:
                 self._set_locations(image_id, locations)
                 self._check_places(image_id, quota)
@@ -108,18 +95,20 @@ class ImageQueries(UsageQueries):
         self._drop_unnamed(image_id)
 
     def _insert_location(self, image_id: str, position: int, location: Location) -> None:
-        place = {"blob": location.blob, "url": location.url, "store": location.store}
-        metadata = json.dumps(dict(location.metadata))
-        self._change(LocationRow.insert(image_id=image_id, position=position, metadata=metadata, **place))
+        values = {
+            "image_id": image_id, "position": position, "blob": location.blob, "url": location.url,
+            "store": location.store, "metadata": json.dumps(dict(location.metadata)),
+        }  # fmt: skip
+        self._insert("insert location", LocationRow, values)
 
     def delete_image(self, context: Context, image_id: str, revision: int, delay: float | None) -> None:
         with self._transaction():
             if delay is None:
-                self._advance(image_id, revision, {"status": "deleted", "deleted_at": self._now})
+                self._advance(image_id, revision, {"status": "deleted", "is_gone": True}, "deleted_at")
                 self._let_go(image_id)
             else:
-                times = {"deleted_at": self._now, "purge_at": self._after(delay)}
-                self._advance(image_id, revision, {"status": "pending_delete"} | times)
+                self._advance(image_id, revision, {"status": "pending_delete", "is_gone": True}, "deleted_at")
+                self._change(ImageRow.update(purge_at=self._after(delay)).where(ImageRow.id == image_id))
                 self._change(WorkRow.delete().where(WorkRow.image_id == image_id))
 
     def _finish_deletes(self) -> None:
@@ -148,14 +137,19 @@ class ImageQueries(UsageQueries):
             )
         )
 
-    def _advance(self, image_id: str, revision: int, columns: Mapping[str, Any]) -> None:
-        """Set columns if the image stands and still is at this revision."""
-        changed = self._change(
-            ImageRow.update(dict(columns) | {"revision": revision + 1}).where(
-                ImageRow.id == image_id, ImageRow.revision == revision, ImageRow.status.not_in(DELETED)
+    def _advance(self, image_id: str, revision: int, columns: Mapping[str, Any], moment: str) -> None:
+        """Set columns, and the time `moment` to now, if the image stands and still is at this revision."""
+
+        def build() -> peewee.Query:
+            fixed = {"revision": ImageRow.revision + 1, moment: self._now}
+            return ImageRow.update({name: value_of(name) for name in columns} | fixed).where(
+                ImageRow.id == value_of("image_id"),
+                ImageRow.revision == value_of("expected"),
+                ImageRow.is_gone == value_of("gone"),
             )
-        )
-        if not changed:
+
+        which = {"image_id": image_id, "expected": revision, "gone": False}
+        if not self._run(("advance", moment, *columns), build, **columns, **which).rowcount:
             self._read_standing(image_id)
             raise ChangedMeanwhile(image_id=image_id)
 
@@ -166,128 +160,47 @@ class ImageQueries(UsageQueries):
         return image
 
     def _read_image(self, image_id: str, context: Context | None = None) -> Image:
-        """One statement, made once: this is the busiest path of the service."""
-        text = self._texts.get("show")
-        if text is None:
-            mine = (MemberRow.image_id == ImageRow.id) & (MemberRow.member_id == "")
-            text = self._texts["show"] = self._text_of(
-                ImageRow.select(*image_columns(), MemberRow.status, *LOCATION_COLUMNS)
+        """One joined statement: the image, its locations, and what the caller's project is to it."""
+
+        def build() -> peewee.Query:
+            mine = (MemberRow.image_id == ImageRow.id) & (MemberRow.member_id == value_of("project"))
+            image = (getattr(ImageRow, name) for name in IMAGE_NAMES)
+            location = (getattr(LocationRow, name) for name in LOCATION_NAMES)
+            return (
+                ImageRow.select(*image, MemberRow.status, *location)
                 .join(MemberRow, peewee.JOIN.LEFT_OUTER, on=mine)
                 .join(LocationRow, peewee.JOIN.LEFT_OUTER, on=(LocationRow.image_id == ImageRow.id))
-                .where(ImageRow.id == image_id)
+                .where(ImageRow.id == value_of("image_id"))
                 .order_by(LocationRow.position)
             )
+
         project = context.project_id or "" if context else ""
-        images = to_images(self._db.execute_sql(text, (project, image_id)).fetchall())
+        images = to_images(self._run("show", build, project=project, image_id=image_id).fetchall())
         if not images:
             raise ImageNotFound(image_id=image_id)
         return images[0]
 
-    def _text_of(self, query: peewee.Query) -> str:
-        text: str = self._db.get_sql_context().sql(query).query()[0]
-        return text
+    def _insert_marks(self, image_id: str, created_at: int, marks: Iterable[str]) -> None:
+        values = _numbered(marks)
 
-    def _insert_marks(self, image_id: str, marks: Iterable[str]) -> None:
-        rows = [(mark, image_id) for mark in sorted(marks)]
-        if rows:
-            self._change(MarkRow.insert_many(rows, fields=[MarkRow.mark, MarkRow.image_id]))
+        def build() -> peewee.Query:
+            rows = [(value_of(name), value_of("created_at"), value_of("image_id")) for name in values]
+            return MarkRow.insert_many(rows, fields=[MarkRow.mark, MarkRow.created_at, MarkRow.image_id])
+
+        if values:
+            self._run(("insert marks", len(values)), build, created_at=created_at, image_id=image_id, **values)
 
     def _delete_marks(self, image_id: str, marks: Iterable[str]) -> None:
-        gone = list(marks)
-        if gone:
-            self._change(MarkRow.delete().where(MarkRow.image_id == image_id, MarkRow.mark.in_(gone)))
+        values = _numbered(marks)
 
-    def _marker_bounds(self, context: Context, query: ImageQuery) -> peewee.Expression | None:
-        """The part of the order that lies behind the marker."""
-        if query.marker is None:
-            return None
-        try:
-            image = self._read_image(query.marker, context)
-        except ImageNotFound as error:
-            raise InvalidMarker(marker=query.marker) from error
-        if not is_visible(image, context):
-            raise InvalidMarker(marker=query.marker)
-        return _behind(query.sort, [getattr(image, key) for key, _ in query.sort])
+        def build() -> peewee.Query:
+            gone = MarkRow.mark.in_([value_of(name) for name in values])
+            return MarkRow.delete().where(MarkRow.image_id == value_of("image_id"), gone)
+
+        if values:
+            self._run(("delete marks", len(values)), build, image_id=image_id, **values)
 
 
-def _behind(sort: Iterable[tuple[str, bool]], values: Iterable[Any]) -> peewee.Expression:
-    """k1 beyond v1, or k1 = v1 and (k2 beyond v2, or …); a bound on k1 alone goes first so that an index serves."""
-    result: Any = None
-    for (key, ascending), raw in reversed(list(zip(sort, values, strict=False))):
-        column = _sortable(ImageRow, key)
-        value = _NULL_AS.get(key) if raw is None else raw
-        beyond = column > value if ascending else column < value
-        if result is None:
-            result = beyond
-        else:
-            bound = column >= value if ascending else column <= value
-            result = bound & (beyond | ((column == value) & result))
-    return result
-
-
-def _order(source: Any, query: ImageQuery) -> list[Any]:
-    return [
-        _sortable(source, key).asc() if ascending else _sortable(source, key).desc() for key, ascending in query.sort
-    ]
-
-
-def _sortable(source: Any, key: str) -> Any:
-    """A column that compares the same in every database: NULL counts as the least value."""
-    column = getattr(source, key)
-    return peewee.fn.COALESCE(column, _NULL_AS[key]) if key in _NULL_AS else column
-
-
-def _matches(context: Context, query: ImageQuery) -> peewee.Expression:
-    found = _scope(context, query) & ImageRow.status.not_in(DELETED)
-    found &= ImageRow.os_hidden == query.os_hidden
-    for condition in query.conditions:
-        found &= _test(condition)
-    marks = {*map(tag_mark, query.tags), *(property_mark(*pair) for pair in query.properties)}
-    return found & ImageRow.id.in_(_marked(marks)) if marks else found
-
-
-def _marked(marks: set[str]) -> peewee.Query:
-    """Images that carry all of these marks: one subquery however many there are, for no database nests without end."""
-    some = MarkRow.select(MarkRow.image_id).where(MarkRow.mark.in_(sorted(marks)))
-    if len(marks) == 1:
-        return some
-    return some.group_by(MarkRow.image_id).having(peewee.fn.COUNT(MarkRow.mark) == len(marks))
-
-
-def _test(condition: Condition) -> peewee.Expression:
-    column, values = getattr(ImageRow, condition.name), condition.values
-    if condition.op == "in":
-        return column == values[0] if len(values) == 1 else column.in_(values)
-    if condition.op == "at_least":
-        return column >= values[0]
-    if condition.op == "below":
-        return column < values[0]
-    within = (column >= values[0]) & (column < values[1])
-    return within if condition.op == "within" else ~within
-
-
-def _scope(context: Context, query: ImageQuery) -> peewee.Expression:
-    """Which images a list may show this caller. Source: the Image API's table of visibilities and roles."""
-    visibility, column = query.visibility, ImageRow.visibility
-    own = ImageRow.owner == context.project_id if context.project_id is not None else peewee.SQL("1 = 0")
-    if visibility in ("public", "community"):
-        return column == visibility
-    if context.is_admin:
-        if visibility in ("shared", "private"):
-            return column == visibility
-        return (column != "community") | own if visibility is None else peewee.SQL("1 = 1")
-    if visibility == "private":
-        return (column == visibility) & own
-    shared = _shared_with(context, query.member_status)
-    if visibility == "shared":
-        return ((column == visibility) & own) | shared
-    return own | shared | column.in_(("public", "community") if visibility == "all" else ("public",))
-
-
-def _shared_with(context: Context, status: str) -> peewee.Expression:
-    """Images that come through membership of this status."""
-    mine = MemberRow.member_id == (context.project_id or "")
-    if status != "all":
-        mine &= MemberRow.status == status
-    members = MemberRow.select(MemberRow.image_id).where(mine)
-    return (ImageRow.visibility == "shared") & ImageRow.id.in_(members)
+def _numbered(marks: Iterable[str]) -> dict[str, str]:
+    """Marks, each under a name of its own; in order, so that rivals take their rows in one order."""
+    return {f"mark{number}": mark for number, mark in enumerate(sorted(marks))}

@@ -7,13 +7,14 @@ import peewee
 from ..domain.context import Context
 from ..domain.image import Member
 from ..errors import MemberExists, MemberNotFound, NotShared, QuotaExceeded
-from .images import DELETED, ImageQueries
+from .images import DELETED
+from .listing import ListQueries
 from .models import ImageRow, MemberRow
 
 _COLUMNS = (MemberRow.image_id, MemberRow.member_id, MemberRow.status, MemberRow.created_at, MemberRow.updated_at)
 
 
-class MemberQueries(ImageQueries):
+class MemberQueries(ListQueries):
     """The part of the registry that knows members."""
 
     def list_members(self, context: Context, image_id: str) -> tuple[Member, ...]:

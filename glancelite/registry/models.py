@@ -35,11 +35,9 @@ def _column(field: Field) -> peewee.Field:
 
 
 def _image_attributes() -> dict[str, Any]:
-    meta = type(
-        "Meta",
-        (),
-        {"table_name": "images", "indexes": ((("created_at", "id"), False), (("owner", "created_at", "id"), False))},
-    )
+    order = ("is_gone", "os_hidden", "created_at", "id")
+    lists = (order, ("owner", *order), ("visibility", *order), ("name", "created_at", "id"))
+    meta = type("Meta", (), {"table_name": "images", "indexes": tuple((columns, False) for columns in lists)})
     return {
         "Meta": meta,
         "__doc__": "An image, also a deleted one: its id stays taken for ever.",
@@ -47,6 +45,7 @@ def _image_attributes() -> dict[str, Any]:
         "properties": LongTextField(),
         "tags": LongTextField(),
         "revision": peewee.IntegerField(),
+        "is_gone": peewee.BooleanField(constraints=[peewee.SQL("DEFAULT FALSE")]),
         "deleted_at": peewee.BigIntegerField(null=True),
         "purge_at": peewee.BigIntegerField(null=True),
     }
@@ -56,14 +55,18 @@ ImageRow: Any = type("ImageRow", (_Table,), _image_attributes())
 
 
 class MarkRow(_Table):
-    """A search mark: a digest of one property or tag of an image, so that any of them is found by one index."""
+    """A search mark: a digest of one property or tag of an image, so that any of them is found by one index.
+
+    `created_at` is the image's: the index gives those that carry a mark in the order in which they are listed.
+    """
 
     mark = peewee.CharField(max_length=32)
+    created_at = peewee.BigIntegerField()
     image_id = peewee.CharField(max_length=36, index=True)
 
     class Meta:
         table_name = "image_marks"
-        primary_key = peewee.CompositeKey("mark", "image_id")
+        primary_key = peewee.CompositeKey("mark", "created_at", "image_id")
 
 
 class MemberRow(_Table):

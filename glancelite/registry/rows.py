@@ -6,24 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..domain.fields import COLUMNS
-from ..domain.image import Image, Location
-from .models import ImageRow, LocationRow
+from ..domain.image import Image, Location, image_of
 
 _NAMES = tuple(field.name for field in COLUMNS)
-_BOOLEANS = tuple(index for index, field in enumerate(COLUMNS) if field.type == "boolean")
+_BOOLEANS = tuple(field.name for field in COLUMNS if field.type == "boolean")
 _AFTER = len(_NAMES)
 
-LOCATION_COLUMNS = (LocationRow.url, LocationRow.store, LocationRow.metadata, LocationRow.blob)
-
-
-def image_columns(source: Any = None) -> list[Any]:
-    """The columns that `to_images` expects, of the table or of a subquery over it."""
-    names = (*_NAMES, "properties", "tags", "revision")
-    return [getattr(source.c if source is not None else ImageRow, name) for name in names]
+IMAGE_NAMES = (*_NAMES, "properties", "tags", "revision")
+LOCATION_NAMES = ("url", "store", "metadata", "blob")
+"""The columns of an image and of each of its locations that `to_images` expects, with the membership between them."""
 
 
 def to_images(rows: Iterable[Sequence[Any]]) -> tuple[Image, ...]:
-    """Images from rows of image columns, the caller's membership, location columns; an image's rows stand together."""
+    """Images from rows of IMAGE_NAMES, the caller's membership, LOCATION_NAMES; an image's rows stand together."""
     found: list[tuple[Sequence[Any], list[Location]]] = []
     for row in rows:
         if not found or found[-1][0][0] != row[0]:
@@ -36,19 +31,16 @@ def to_images(rows: Iterable[Sequence[Any]]) -> tuple[Image, ...]:
 
 def _to_image(row: Sequence[Any], locations: tuple[Location, ...]) -> Image:
     values = dict(zip(_NAMES, row, strict=False))
-    for index in _BOOLEANS:
-        values[_NAMES[index]] = bool(row[index])
-    return Image(
-        **values,
-        properties=json.loads(row[_AFTER]),
-        tags=tuple(json.loads(row[_AFTER + 1])),
-        revision=row[_AFTER + 2],
-        membership=row[_AFTER + 3],
-        locations=locations,
-    )
+    for name in _BOOLEANS:
+        values[name] = bool(values[name])
+    properties, tags, revision, membership = row[_AFTER : _AFTER + 4]
+    values["properties"] = {} if properties == "{}" else json.loads(properties)
+    values["tags"] = () if tags == "[]" else tuple(json.loads(tags))
+    values["revision"], values["membership"], values["locations"] = revision, membership, locations
+    return image_of(values)
 
 
-def to_columns(values: Mapping[str, Any]) -> dict[str, Any]:
+def columns_of(values: Mapping[str, Any]) -> dict[str, Any]:
     """Image values as columns: properties and tags become JSON, whatever has no column is left out."""
     columns = {name: value for name, value in values.items() if name in _NAMES}
     if "properties" in values:

@@ -13,7 +13,7 @@ from glancelite.registry.local import LocalRegistry
 from glancelite.registry.models import TABLES, ImageRow
 
 HISTORY = "schema_migration"
-OWN_COLUMNS = {"properties", "tags", "revision", "deleted_at", "purge_at"}
+OWN_COLUMNS = {"is_gone", "properties", "tags", "revision", "deleted_at", "purge_at"}
 
 
 def describe(db: peewee.Database) -> dict[str, Any]:

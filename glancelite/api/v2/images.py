@@ -104,13 +104,13 @@ def reactivate(call: Call) -> Response:
 
 def to_document(call: Call, image: Image) -> dict[str, Any]:
     """The image as clients see it: additional properties and fields side by side."""
+    services, values = call.services, vars(image)
     document: dict[str, Any] = {
-        name: "" if value is None and name not in call.services.nullable else value
+        name: "" if value is None and name not in services.nullable else value
         for name, value in image.properties.items()
-        if call.services.protections.allow(call.context, "read", name)
+        if services.protections.allow(call.context, "read", name)
     }
-    for name in _PLAIN:
-        document[name] = getattr(image, name)
+    document |= {name: values[name] for name in _PLAIN}
     document |= {
         "created_at": format_time(image.created_at),
         "updated_at": format_time(image.updated_at),
