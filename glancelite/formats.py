@@ -47,19 +47,19 @@ class Verdict:
 
 
 class Inspection:
-    """Feed it every byte in order, then ask for the verdict."""
+    """Feed it every byte in order, then ask for the verdict. It keeps copies of what it wants to see again."""
 
     def __init__(self) -> None:
         self._head: bytes | None = b""
-        self._block = b""
+        self._block: bytes | memoryview = b""
         self._size = 0
         self._inspector = format_inspector.InspectWrapper(cast(IO[bytes], self))
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int) -> bytes | memoryview:
         """The inspector's source: the block that is being fed."""
         return self._block
 
-    def feed(self, block: bytes) -> None:
+    def feed(self, block: bytes | memoryview) -> None:
         self._size += len(block)
         if self._head is not None:
             self._head += block
@@ -69,7 +69,7 @@ class Inspection:
         for at in range(0, len(block), _HEAD):
             self._pass_on(block[at : at + _HEAD])
 
-    def _pass_on(self, block: bytes) -> None:
+    def _pass_on(self, block: bytes | memoryview) -> None:
         self._block = block
         self._inspector.read(len(block))
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from flask import Request, Response
@@ -94,28 +94,40 @@ class UploadSource:
 
     def __init__(self, request: Request, image_id: str) -> None:
         self._stream = body_stream(request)
+        self._into: Callable[[memoryview], int | None] | None = getattr(self._stream, "readinto", None)
         self._left = content_length(request) if not is_chunked(request) else None
         if self._left is None and not is_chunked(request):
             raise LengthRequired()  # else a client that forgot the length would make an active, empty image
         self._image_id = image_id
         self._received = 0
 
-    def read(self, size: int) -> bytes:
-        wanted = size if self._left is None else min(size, self._left)
-        if wanted == 0:
-            return b""
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill the buffer, or what of it the body still fills; how many bytes, 0 at the end."""
+        wanted = len(buffer) if self._left is None else min(len(buffer), self._left)
+        filled = 0
+        while filled < wanted:
+            count = self._take(buffer[filled:wanted])
+            if not count:
+                break
+            filled += count
+            self._received += count
+        if self._left is not None:
+            if filled < wanted:
+                raise self._interrupted()
+            self._left -= filled
+        return filled
+
+    def _take(self, buffer: memoryview) -> int:
         try:
-            block = self._stream.read(wanted)
+            if self._into is not None:
+                return self._into(buffer) or 0
+            data = self._stream.read(len(buffer))  # a server whose stream cannot fill a buffer
         except GlanceliteError:
             raise
         except Exception as error:
             raise self._interrupted() from error
-        self._received += len(block)
-        if self._left is not None:
-            if not block:
-                raise self._interrupted()
-            self._left -= len(block)
-        return block
+        buffer[: len(data)] = data
+        return len(data)
 
     def _interrupted(self) -> UploadInterrupted:
         return UploadInterrupted(image_id=self._image_id, received=self._received)

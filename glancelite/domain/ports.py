@@ -45,7 +45,7 @@ class Content:
     """What came of a stream: bytes, hashes in hex, and the size of the disk within (None when not known)."""
 
     size: int
-    checksum: str
+    checksum: str | None
     os_hash_algo: str
     os_hash_value: str
     virtual_size: int | None
@@ -336,8 +336,10 @@ class Store(ABC):
         """Find or make the place's marker and compare it with the registry's; never raises for a place not there."""
 
     @abstractmethod
-    def add(self, key: str, blocks: Iterable[bytes]) -> str:
+    def add(self, key: str, blocks: Iterable[bytes | memoryview]) -> str:
         """Keep the stream under this key, for good when it returns; its URL.
+
+        A block is good until the next one is asked for: its buffer is used again.
 
         Raises StoreFull, StoreUnavailable, DataNotFound when somebody deleted the key meanwhile.
         """

@@ -55,35 +55,41 @@ class RequestBody(io.RawIOBase):
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
-        view = memoryview(buffer).cast("B")
-        part = self._next_part(len(view)) if view else b""
-        view[: len(part)] = part
-        return len(part)
+        """Fill the buffer, or what of it the body still fills; the bytes go there from the socket."""
+        view, filled = memoryview(buffer).cast("B"), 0
+        while filled < len(view) and (count := self._next_into(view[filled:])):
+            filled += count
+        return filled
 
     def readall(self) -> bytes:
         return self.read()
 
     def _next_part(self, size: int) -> bytes:
+        part = bytearray(min(size, self._left) if self._left else size)
+        return bytes(memoryview(part)[: self._next_into(memoryview(part))])
+
+    def _next_into(self, view: memoryview) -> int:
+        """Bytes of one chunk, at least one; 0 at the end of the body."""
         if self._failure:
             raise self._failure
         try:
-            return self._take(size)
+            return self._take_into(view)
         except BodyError as error:
             self._failure = error
             raise
 
-    def _take(self, size: int) -> bytes:
+    def _take_into(self, view: memoryview) -> int:
         if not self.done and self.announce:
             self.announce = False
             self._connection.send_continue()
         if not self.done and not self._left:
             self._begin_chunk()
         if self.done:
-            return b""
-        part = self._connection.take(min(size, self._left))
-        self._left -= len(part)
+            return 0
+        count = self._connection.take_into(view[: self._left])
+        self._left -= count
         self.done = not self._left and not self._chunked
-        return part
+        return count
 
     def _begin_chunk(self) -> None:
         if not self._first and self._connection.take_line(0):

@@ -93,15 +93,16 @@ class Connection:
         """Start measuring the pace of a new body."""
         self._received, self._waited = 0, 0.0
 
-    def take(self, size: int) -> bytes:
-        """The next bytes, at least one and at most `size`."""
+    def take_into(self, view: memoryview) -> int:
+        """Put the next bytes there, at least one; how many."""
         if not self.has_bytes:
-            if size >= RECEIVE_BYTES:
-                return self._receive(size, socket.MSG_WAITALL)
-            self._buffer, self._at = self._receive(RECEIVE_BYTES), 0
-        start = self._at
-        self._at = min(start + size, len(self._buffer))
-        return self._buffer[start : self._at]
+            if len(view) >= RECEIVE_BYTES:
+                return self._receive_into(view, socket.MSG_WAITALL)
+            self._buffer, self._at = self._receive(), 0
+        part = self._buffer[self._at : self._at + len(view)]
+        view[: len(part)] = part
+        self._at += len(part)
+        return len(part)
 
     def take_line(self, limit: int) -> bytes:
         """The next line without its CRLF; MalformedBody when it is longer than `limit` or ends in anything else."""
@@ -109,30 +110,34 @@ class Connection:
             waiting = self._buffer[self._at :]
             if len(waiting.removesuffix(b"\r")) > limit:
                 raise MalformedBody("A line of the chunked body is too long, or a chunk is longer than its size.")
-            self._buffer, self._at = waiting + self._receive(RECEIVE_BYTES), 0
+            self._buffer, self._at = waiting + self._receive(), 0
         line, self._at = self._buffer[self._at : end + 1], end + 1
         if not line.endswith(b"\r\n") or len(line) > limit + 2:
             raise MalformedBody("A line of the chunked body does not end in CRLF, or a chunk misses its size.")
         return line[:-2]
 
-    def _receive(self, size: int, flags: int = 0) -> bytes:
+    def _receive(self) -> bytes:
+        buffer = bytearray(RECEIVE_BYTES)
+        return bytes(memoryview(buffer)[: self._receive_into(memoryview(buffer))])
+
+    def _receive_into(self, view: memoryview, flags: int = 0) -> int:
         begin = time.monotonic()
         try:
-            data = self.sock.recv(size, flags)
+            count = self.sock.recv_into(view, 0, flags)
         except BlockingIOError as error:
             limit = self.settings.body_idle_timeout
             raise BodyTooSlow(f"No data of the request body arrived for {limit:g} seconds.") from error
         except OSError as error:
             raise ClientGone("The connection broke before the request body was complete.") from error
-        if not data:
+        if not count:
             raise ClientGone("The client closed the connection before the request body was complete.")
         # Only the time spent waiting for the client counts: how long the app takes is not the client's doing.
         self._waited += time.monotonic() - begin
-        self._received += len(data)
+        self._received += count
         rate = self.settings.body_minimum_rate
         if self._waited > self.settings.body_idle_timeout and self._received < rate * self._waited:
             raise BodyTooSlow(f"The request body arrives at less than {rate} bytes per second.")
-        return data
+        return count
 
     def send_continue(self) -> None:
         """Tell a client that waits for it that its body is wanted."""

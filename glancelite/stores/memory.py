@@ -27,10 +27,12 @@ class MemoryStore(Store):
     def attach(self, registry: Registry) -> None:
         registry.claim_store(self.id, "memory")
 
-    def add(self, key: str, blocks: Iterable[bytes]) -> str:
-        data = b"".join(blocks)
+    def add(self, key: str, blocks: Iterable[bytes | memoryview]) -> str:
+        data = bytearray()
+        for block in blocks:
+            data += block
         with self._lock:
-            self._blobs[key] = (data, time.time())
+            self._blobs[key] = (bytes(data), time.time())
         return f"memory://{key}"
 
     def open(self, key: str, offset: int = 0) -> tuple[Body, int]:

@@ -134,6 +134,7 @@ def _limits(services: Services, intent: Intent, room: int | None) -> Limits:
         room=room,
         room_of=f"{SIZE.name} (in bytes)" if is_tighter else "bytes of image data",
         algorithm=config["hashing_algorithm"],
+        has_checksum=config["legacy_checksum"],
         must_match=config["image_format.require_image_format_match"],
     )
 

@@ -1,35 +1,28 @@
 """The one door for bytes: whatever comes in is counted, capped, hashed and inspected here, on its way into a store.
 
-The store pulls blocks through a Stream; each block goes to every hash on a thread of its own (hashlib lets the
-interpreter go above 2 KiB) and to the format inspection. What does not pass raises inside the store's `add`, which then
-leaves nothing.
+The store pulls blocks through a Stream; each block also goes to the hashes, which work beside it, and to the format
+inspection. What does not pass raises inside the store's `add`, which then leaves nothing.
 """
 
-import hashlib
 import logging
-import queue
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..domain.image import Image
 from ..domain.ports import Content, Store
 from ..errors import FormatMismatch, ImageTooLarge, QuotaExceeded, SizeMismatch, UnsafeContent
 from ..formats import Inspection, Verdict
-
-BLOCK = 1 << 20
-"""Bytes asked of the source at a time: enough to make the cost of a step vanish, little enough to keep many of."""
-_DEPTH = 4
-"""Blocks that may wait for a hash."""
+from .hashes import BLOCK, Blocks, Hashes
 
 log = logging.getLogger(__name__)
 
 
 class Source(Protocol):
-    """Where bytes come from; `read` returns b"" at their end and raises our errors only."""
+    """Where bytes come from."""
 
-    def read(self, size: int, /) -> bytes: ...
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill the buffer; how many bytes, fewer than it holds only at their end. Raises our errors only."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +34,7 @@ class Limits:
     room: int | None = None
     room_of: str = "bytes of image data"
     algorithm: str = "sha512"
+    has_checksum: bool = True
     must_match: bool = True
 
 
@@ -59,22 +53,28 @@ def take_in(image: Image, key: str, source: Source, store: Store, limits: Limits
 
 
 class Stream:
-    """The blocks of a source, watched. Its iteration ends in order only when all that was promised has been kept."""
+    """The blocks of a source, watched. Its iteration ends in order only when all that was promised has been kept.
+
+    A block is to be used before the next one is asked for: its buffer then takes other bytes.
+    """
 
     def __init__(self, image: Image, source: Source, limits: Limits) -> None:
         self._image, self._source, self._limits = image, source, limits
         self._size = 0
-        self._hashes = Hashes(("md5", limits.algorithm))
+        self._blocks = Blocks(BLOCK if limits.declared is None else max(min(limits.declared, BLOCK), 1))
+        self._hashes = Hashes((limits.algorithm, *(["md5"] if limits.has_checksum else [])))
         self._inspection = Inspection()
         self._verdict: Verdict | None = None
 
-    def __iter__(self) -> Iterator[bytes]:
-        while block := self._source.read(BLOCK):
-            self._size += len(block)
+    def __iter__(self) -> Iterator[memoryview]:
+        while count := self._source.readinto((block := self._blocks.take()).buffer):
+            block.view = block.buffer[:count]
+            self._size += count
             self._check_size()
             self._hashes.update(block)
-            self._inspection.feed(block)
-            yield block
+            self._inspection.feed(block.view)
+            yield block.view
+            block.let_go()
         self._finish()
 
     def _check_size(self) -> None:
@@ -96,7 +96,8 @@ class Stream:
 
     def content(self) -> Content:
         """What came through, once iteration has ended."""
-        checksum, value = self._hashes.finish()
+        value, *rest = self._hashes.finish()
+        checksum = rest[0] if rest else None
         virtual_size = self._verdict.virtual_size if self._verdict and self._size else None
         if self._image.disk_format == "raw" and self._size:
             virtual_size = self._size
@@ -120,52 +121,3 @@ def check_format(image: Image, verdict: Verdict, must_match: bool) -> None:
         if must_match:
             raise error
         log.warning("%s", error)
-
-
-class Hashes:
-    """Several hashes of one stream. The second block starts a thread for each; a small stream costs none."""
-
-    def __init__(self, algorithms: tuple[str, ...]) -> None:
-        self._hashes = [hashlib.new(name, usedforsecurity=False) for name in algorithms]
-        self._first: bytes | None = None
-        self._queues: list[queue.Queue[bytes | None]] = []
-        self._threads: list[threading.Thread] = []
-
-    def update(self, block: bytes) -> None:
-        if self._first is None:
-            self._first = block
-            return
-        if not self._threads:
-            self._start(self._first)
-        for waiting in self._queues:
-            waiting.put(block)
-
-    def _start(self, first: bytes) -> None:
-        for one in self._hashes:
-            waiting: queue.Queue[bytes | None] = queue.Queue(_DEPTH)
-            waiting.put(first)
-            thread = threading.Thread(target=_consume, args=(one, waiting), name="hash", daemon=True)
-            thread.start()
-            self._queues.append(waiting)
-            self._threads.append(thread)
-
-    def finish(self) -> tuple[str, ...]:
-        """The hex digests, in the order of the algorithms."""
-        if not self._threads and self._first is not None:
-            for one in self._hashes:
-                one.update(self._first)
-        self.close()
-        return tuple(one.hexdigest() for one in self._hashes)
-
-    def close(self) -> None:
-        """End the threads; safe to call again, and after a failure."""
-        for waiting in self._queues:
-            waiting.put(None)
-        for thread in self._threads:
-            thread.join()
-        self._queues, self._threads = [], []
-
-
-def _consume(one: Any, waiting: "queue.Queue[bytes | None]") -> None:
-    while (block := waiting.get()) is not None:
-        one.update(block)

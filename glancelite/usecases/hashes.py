@@ -1,0 +1,137 @@
+"""Hashes of a stream, computed beside it: by as many threads as there are processors, which all streams share.
+
+The blocks of a stream lie in buffers that are used again. A stream has a few of them, so that what is received waits
+for the hashes when they fall behind; the last one to come free is taken first, so that a slow stream needs one only.
+"""
+
+import hashlib
+import os
+import queue
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Condition, Lock
+
+BLOCK = 512 << 10
+"""Bytes of a full block: so many that the cost of a step vanishes, so few that several stay in a processor's cache."""
+_MOST_BLOCKS = 6
+_TURN = 16
+"""Blocks that a hash may take before the hashes of other streams have their turn."""
+
+_THREADS = ThreadPoolExecutor(max(2, len(os.sched_getaffinity(0))), thread_name_prefix="hash")
+
+
+class Blocks:
+    """The buffers of one stream."""
+
+    def __init__(self, size: int = BLOCK) -> None:
+        self._size, self._made = size, 0
+        self._free: queue.LifoQueue[Block] = queue.LifoQueue()
+        self._lock = Lock()
+
+    def take(self) -> "Block":
+        """A block to fill; waits for one where all are in use."""
+        if self._free.empty() and self._made < _MOST_BLOCKS:
+            self._made += 1
+            return Block(bytearray(self._size), self)
+        return self._free.get()
+
+    def let_go(self, block: "Block") -> None:
+        with self._lock:
+            block.users -= 1
+            is_free = not block.users
+        if is_free:
+            self._free.put(block)
+
+
+class Block:
+    """A piece of a stream. It is for whoever fills it and for `users` others; each lets go of it."""
+
+    def __init__(self, buffer: bytearray, owner: Blocks) -> None:
+        self.buffer, self._owner = memoryview(buffer), owner
+        self.view = self.buffer[:0]
+        self.users = 0
+
+    def let_go(self) -> None:
+        self._owner.let_go(self)
+
+
+class Hashes:
+    """Several hashes of one stream. What fits into one block is hashed at once; more of it by the shared threads."""
+
+    def __init__(self, algorithms: Sequence[str]) -> None:
+        self._hashes = [_Hash(name) for name in algorithms]
+        self._first: Block | None = None
+        self._is_long = False
+
+    def update(self, block: Block) -> None:
+        """Take a block, which nobody else but its filler uses."""
+        block.users = 1 + len(self._hashes)
+        if not self._is_long and self._first is None:
+            self._first = block
+            return
+        self._pass_on_first()
+        for one in self._hashes:
+            one.push(block)
+
+    def _pass_on_first(self) -> None:
+        self._is_long = True
+        if self._first is not None:
+            first, self._first = self._first, None
+            for one in self._hashes:
+                one.push(first)
+
+    def finish(self) -> tuple[str, ...]:
+        """The hex digests, in the order of the algorithms."""
+        if self._first is not None:
+            for one in self._hashes:
+                one.now(self._first)
+            self._first = None
+        return tuple(one.finish() for one in self._hashes)
+
+    def close(self) -> None:
+        """Give up what is not hashed yet."""
+        for one in self._hashes:
+            one.close()
+
+
+class _Hash:
+    """One hash, and the blocks that wait for it; at most one thread works on it."""
+
+    def __init__(self, algorithm: str) -> None:
+        self._hash = hashlib.new(algorithm, usedforsecurity=False)
+        self._waiting: deque[Block] = deque()
+        self._is_busy = False
+        self._changed = Condition()
+
+    def push(self, block: Block) -> None:
+        with self._changed:
+            self._waiting.append(block)
+            if self._is_busy:
+                return
+            self._is_busy = True
+        _THREADS.submit(self._work)
+
+    def now(self, block: Block) -> None:
+        self._hash.update(block.view)
+        block.let_go()
+
+    def _work(self) -> None:
+        for _ in range(_TURN):
+            with self._changed:
+                if not self._waiting:
+                    self._is_busy = False
+                    self._changed.notify_all()
+                    return
+                block = self._waiting.popleft()
+            self.now(block)
+        _THREADS.submit(self._work)
+
+    def finish(self) -> str:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_busy)
+        return self._hash.hexdigest()
+
+    def close(self) -> None:
+        with self._changed:
+            self._waiting.clear()
