@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from harness import Api, Service, command, environment, make_service, running
+from harness import PATCH_21, Api, Service, command, environment, make_service, running
 
 INI = Path(__file__).parents[2] / "etc/api-paste.ini"
 
@@ -294,3 +294,29 @@ def test_an_administrator_by_rule_is_bound_by_property_protections_as_their_role
     assert root.create(visibility="public", free="1")["free"] == "1"
     assert root.post("/v2/images", {"x_guarded": "1"}).status == 403
     assert Api(service.url, roles="member,reader,admin").create(x_guarded="1")["x_guarded"] == "1"
+
+
+def test_roles_of_a_service_beside_the_caller_count_in_property_protections(
+    tmp_path: Path, start_service: Callable[..., Service]
+) -> None:
+    verbs = ("create", "read", "update", "delete")
+    texts = [
+        f"[{name}]\n" + "".join(f"{verb} = {who}\n" for verb in verbs) for name, who in (("^x_", "nova"), (".*", "@"))
+    ]
+    (tmp_path / "protections.conf").write_text("".join(texts))
+    member = Api(start_service(PROPERTY_PROTECTION_FILE=str(tmp_path / "protections.conf")).url)
+    by_nova = {"X-Service-Roles": "Nova,service"}
+
+    def patch(*operations: dict[str, object], **headers: str) -> int:
+        path, sent = f"/v2/images/{image_id}", {"Content-Type": PATCH_21} | headers
+        return member.request("PATCH", path, list(operations), sent).status
+
+    assert member.post("/v2/images", {"x_a": "1"}).json["message"] == "Attribute 'x_a' is reserved."
+    made = member.request("POST", "/v2/images", {"x_a": "1"}, by_nova)
+    image_id = made.json["id"]
+    assert (made.status, made.json["x_a"], "x_a" in member.show(image_id)) == (201, "1", False)
+    assert (patch(replace("x_a", "2")), patch(replace("x_a", "2"), **by_nova)) == (409, 200)
+    remove: dict[str, object] = {"op": "remove", "path": "/x_a"}
+    assert (patch(remove), patch(remove, **by_nova)) == (409, 200)
+    invalid = by_nova | {"X-Service-Identity-Status": "Invalid"}
+    assert member.request("POST", "/v2/images", {"x_a": "1"}, invalid).status == 403
