@@ -87,6 +87,8 @@ def test_discovery_asks_for_no_role_but_for_details(shop: Api) -> None:
     assert [shop.as_nobody().get(path).status for path in PATHS] == [401] * 4
     for roles, status in (("service", 200), ("admin", 200), ("member,reader", 403)):
         assert shop.as_project("p", roles).get("/v2/info/stores/detail").status == status
+    beside = {"X-Service-Roles": "service,admin"}
+    assert shop.request("GET", "/v2/info/stores/detail", headers=beside).status == 403
     assert shop.get("/v2/info/usage").json == {"usage": {}}
     methods = shop.get("/v2/info/import").json["import-methods"]
     assert methods.keys() == {"description", "type", "value"}
