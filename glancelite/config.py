@@ -69,7 +69,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("DEFAULT", "limit_param_default", "int", 25, "Images on a page when the request names no limit.", minimum=1),
     Option("DEFAULT", "api_limit_max", "int", 1000, "Most images on a page, whatever the request asks for.", minimum=1),
     Option("DEFAULT", "user_storage_quota", "bytes", "0", "Most bytes a project's images may take: a number, with a "
-           "unit B, KB, MB, GB or TB if you like; 0: no limit."),
+           "unit B, KB, MB, GB or TB if you like; 0 or negative: no limit."),
     Option("DEFAULT", "show_image_direct_url", "bool", False, "Show the first location of an image as direct_url."),
     Option("DEFAULT", "show_multiple_locations", "bool", False, "Show the locations of images, and let their owners "
            "change them by PATCH."),
@@ -109,6 +109,12 @@ OPTIONS: tuple[Option, ...] = (
            "policies."),
     Option("oslo_policy", "policy_file", "path", "", "YAML file with rules that replace the defaults by name. Empty: "
            "the defaults."),
+    Option("oslo_policy", "policy_dirs", "list", "", "Directories whose .yaml, .yml and .json files add rules or "
+           "replace those of policy_file, in the order of their names."),
+    Option("oslo_policy", "enforce_new_defaults", "bool", True, "Ask for the roles member and reader. Without, owning "
+           "an image is enough to change it and seeing it enough to read it, as before there were these roles."),
+    Option("oslo_policy", "enforce_scope", "bool", True, "Refuse tokens that are scoped to the system or to a domain, "
+           "whatever their roles."),
     Option("DEFAULT", "use_keystone_limits", "bool", False, "Keep projects to the limits registered for them in "
            "Keystone."),
     Option("keystone_authtoken", "auth_url", "str", "", "Where Keystone is, for the keystone pipeline: "

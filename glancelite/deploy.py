@@ -143,7 +143,7 @@ def start_logging() -> None:
 def build_services(config: Config) -> Services:
     """Everything the use-cases need; nothing is opened or asked yet."""
     image = _image_schema(config)
-    rules = policy.Policy(_read_policy(config["oslo_policy.policy_file"]))
+    rules = policy.Policy(_read_policies(config), only_new=config["oslo_policy.enforce_new_defaults"])
     return Services(
         config=config,
         registry=_open_registry(config),
@@ -189,10 +189,21 @@ def _validator(image: schemas.Schema) -> Validator:
         raise ConfigError(reason=f"The image schema cannot be used: {error}") from error
 
 
+def _read_policies(config: Config) -> dict[str, str]:
+    """Rules by name from the policy file and those of the policy directories; of two the later counts."""
+    file = config["oslo_policy.policy_file"]
+    files = [file] if file else []
+    for folder in config["oslo_policy.policy_dirs"]:
+        try:
+            names = sorted(path.name for path in Path(folder).iterdir())
+        except OSError as error:
+            raise ConfigError(reason=f"The policy directory {folder} cannot be read: {error}.") from error
+        files += [str(Path(folder) / name) for name in names if Path(name).suffix in (".yaml", ".yml", ".json")]
+    return {name: text for found in files for name, text in _read_policy(found).items()}
+
+
 def _read_policy(file: str) -> dict[str, str]:
-    """Rules by name from a policy file; ConfigError when it is none."""
-    if not file:
-        return {}
+    """Rules by name from one file; ConfigError when it is none."""
     try:
         found = yaml.safe_load(_read(file)) or {}
     except yaml.YAMLError as error:

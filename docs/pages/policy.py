@@ -9,13 +9,19 @@ INTRO = """
 A rule decides who may do something. It is asked with the roles, user and project of the caller, and with the
 image's owner and visibility. Whoever may not see an image at all never comes as far as a rule: for them it
 does not exist (404).
+
+Where `[oslo_policy] enforce_new_defaults` is `false`, what stands under *Enough before* is enough too, unless a policy
+file has the rule.
 """
 
 
 def page() -> str:
     """docs/reference/policy.md"""
-    rows = [(code(rule.name), rule.protects, _operations(rule), code(rule.default) or "everybody") for rule in RULES]
-    rules = table(("Rule", "What it protects", "Operations", "Default"), rows)
+    rows = [
+        (code(rule.name), rule.protects, _operations(rule), code(rule.default) or "everybody", code(rule.before))
+        for rule in RULES
+    ]
+    rules = table(("Rule", "What it protects", "Operations", "Default", "Enough before"), rows)
     language = "## The language of rules\n\n" + manual(policy).partition("\n\n")[2]
     return compose("Policy", "glancelite/domain/rules.py", INTRO, rules, language)
 

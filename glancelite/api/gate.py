@@ -42,7 +42,7 @@ def admit(services: Services, operation: "Operation") -> Callable[..., Response]
     def view(**path: str) -> Response:
         _check_path()
         context = _context()
-        if context.is_system_scoped and (operation.rule or operation.target or operation.body != "none"):
+        if context.is_system_scoped and services.config["oslo_policy.enforce_scope"] and _is_limited(operation):
             raise Forbidden(reason="A token scoped to the system or a domain has no images; use a project's.")
         is_admin = services.policy.allows(context, "context_is_admin", {})
         call = Call(services, replace(context, admin=is_admin), request, path)
@@ -59,6 +59,11 @@ def admit(services: Services, operation: "Operation") -> Callable[..., Response]
         return operation.view(call)
 
     return view
+
+
+def _is_limited(operation: "Operation") -> bool:
+    """Is it for projects only, other than what describes the service?"""
+    return bool(operation.rule or operation.target or operation.body != "none")
 
 
 def _check_path() -> None:

@@ -106,8 +106,12 @@ def is_visible(image: Image, context: Context) -> bool:
 
 
 def target_of(image: Image, context: Context) -> dict[str, str | None]:
-    """The image as policy rules see it; `member_id` is the caller's project where the image is shared with it."""
+    """The image as policy rules see it; `member_id` is the caller's project where the image is shared with it.
+
+    Its properties are there too, for rules about single ones; none takes the place of what rules decide by.
+    """
     return {
+        **image.properties,
         "owner": image.owner,
         "project_id": image.owner,
         "visibility": image.visibility,

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import ActionForbidden, ConfigError
 from .context import Context
-from .rules import RULES
+from .rules import RULES, Rule
 
 Target = Mapping[str, Any]
 Check = Callable[[Context, Target], bool]
@@ -21,10 +21,12 @@ _REFERENCE = re.compile(r"^%\((\w+)\)s$")
 
 
 class Policy:
-    """The rules in force: the defaults of `rules.py` with `overrides` by name."""
+    """The rules in force: the defaults of `rules.py` with `overrides` by name. Unless `only_new` is set, what was
+    enough before is enough still, but for rules that are overridden.
+    """
 
-    def __init__(self, overrides: Mapping[str, str] | None = None) -> None:
-        self._texts = {rule.name: rule.default for rule in RULES} | dict(overrides or {})
+    def __init__(self, overrides: Mapping[str, str] | None = None, *, only_new: bool = True) -> None:
+        self._texts = {rule.name: _default(rule, only_new) for rule in RULES} | dict(overrides or {})
         self.references: dict[str, list[str]] = {}
         """Rules by the name of the rule that refers to them."""
         self._checks = {name: _Parser(name, text, self).parse() for name, text in self._texts.items()}
@@ -52,6 +54,10 @@ class Policy:
 
     def knows(self, rule: str) -> bool:
         return rule in self._texts
+
+
+def _default(rule: Rule, only_new: bool) -> str:
+    return rule.default if only_new or not rule.before else f"({rule.default}) or ({rule.before})"
 
 
 class _Parser:

@@ -7,6 +7,7 @@ ends with `[.*]`. Source: the property protections of the Image API's operators'
 """
 
 import configparser
+import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from .policy import Policy
 OPERATIONS = ("create", "read", "update", "delete")
 
 Permit = Callable[[Context], bool]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ def _permit(section: str, operation: str, values: list[str], form: str, policy: 
         raise ConfigError(reason=f"Property protection [{section}] {operation} says both @ and !.")
     if "@" in values:
         return lambda context: True
+    if not values:
+        log.warning("Property protection [%s] %s names nobody: nobody may.", section, operation)
     if "!" in values or not values:
         return lambda context: False
     if form == "roles":

@@ -119,7 +119,7 @@ def _intend(services: Services, image: Image, store: Store, declared: int | None
         declared=declared,
         disk_format=image.disk_format,
         container_format=image.container_format,
-        quota=services.config["user_storage_quota"] or None,
+        quota=services.storage_quota,
         bounds=find_bounds(services, image.owner, SIZE, UPLOADING),
     )
 

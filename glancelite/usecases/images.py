@@ -104,7 +104,7 @@ def update_image(
             return current
         places = placed.locations if placed else None
         grows = placed is not None and len(placed.locations) > len(current.locations)
-        quota = services.config["user_storage_quota"] or None if grows else None
+        quota = services.storage_quota if grows else None
         return services.registry.update_image(context, current.id, current.revision, values, places, quota)
 
     updated = on_top(services, context, image, "modify_image", attempt)

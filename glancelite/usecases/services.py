@@ -61,5 +61,11 @@ class Services:
     process: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property
+    def storage_quota(self) -> int | None:
+        """Most bytes that the images of a project may take; None: any number."""
+        quota: int = self.config["user_storage_quota"]
+        return quota if quota > 0 else None
+
+    @property
     def lease(self) -> float:
         return float(self.config["registry.lease_seconds"])

@@ -88,6 +88,7 @@ def test_a_refusal_names_the_rule() -> None:
 DEFAULTS = {
     "default":            ((True, True, True, True), (True, True, True, True)),
     "context_is_admin":   ((False, False, True, False), (False, False, True, False)),
+    "service_api":        ((False, False, True, False), (False, False, True, False)),
     "add_image":          ((True, False, True, False), (False, False, True, False)),
     "get_image":          ((True, True, True, False), (False, False, True, False)),
     "get_images":         ((True, True, True, False), (False, False, True, False)),
