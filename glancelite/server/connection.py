@@ -4,6 +4,7 @@ The kernel keeps the time limits (SO_RCVTIMEO, SO_SNDTIMEO): a limit then means 
 can move a whole MiB, and nothing has to poll.
 """
 
+import select
 import socket
 import struct
 import time
@@ -72,6 +73,14 @@ class Connection:
             return False
         self._buffer, self._at = self._buffer[self._at :] + data, 0
         return bool(data)
+
+    def await_head(self, seconds: float) -> bool:
+        """Whether a whole head is there, or comes within this time."""
+        if self.has_head():
+            return True
+        watch = select.poll()
+        watch.register(self.sock, select.POLLIN)
+        return bool(watch.poll(seconds * 1000)) and self.collect() and self.has_head()
 
     def has_head(self) -> bool:
         """Whether a request's head is complete, or already so wrong or long that more of it would not help."""

@@ -5,6 +5,7 @@ it, and a response that is shorter than it promised, or answers a body nobody re
 """
 
 import os
+import socket
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,14 +14,19 @@ from gunicorn.http.wsgi import FileWrapper, Response
 from .connection import ClientGone
 
 SENDFILE_BYTES = 1 << 30
+TOGETHER_BYTES = 64 << 10
+"""The longest part of a body that is copied behind its head, so that both go out at once."""
 
 
 class Reply(Response):  # type: ignore[misc] # gunicorn has no types
     """One response."""
 
     headers: list[tuple[str, str]]
+    headers_sent: bool
     response_length: int | None
     sent: int
+    unsent = b""
+    """The head, until it goes out together with what follows it."""
 
     def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         """As PEP 3333 has it; an error response replaces the headers that were set before it."""
@@ -48,7 +54,20 @@ class Reply(Response):  # type: ignore[misc] # gunicorn has no types
         if not self.req.body.done:
             self.force_close()
         self.req.body.announce = False
-        super().send_headers()
+        lines = (*self.default_headers(), *(f"{name}: {value}\r\n" for name, value in self.headers))
+        self.unsent = f"{''.join(lines)}\r\n".encode("latin-1")
+        self.headers_sent = True
+
+    def _emit_body(self, data: bytes) -> None:
+        if self.unsent and not self.chunked and len(data) <= TOGETHER_BYTES:
+            data, self.unsent = self.unsent + data, b""
+        self._send_head()
+        super()._emit_body(data)
+
+    def _send_head(self, flags: int = 0) -> None:
+        head, self.unsent = self.unsent, b""
+        if head:
+            self.sock.sendall(head, flags)
 
     def write(self, data: bytes) -> None:
         try:
@@ -58,6 +77,8 @@ class Reply(Response):  # type: ignore[misc] # gunicorn has no types
 
     def close(self) -> None:
         try:
+            self.send_headers()
+            self._send_head()
             super().close()
         except OSError as error:
             raise ClientGone(str(error)) from error
@@ -73,7 +94,11 @@ class Reply(Response):  # type: ignore[misc] # gunicorn has no types
 
     def _send_file(self, descriptor: int) -> None:
         offset = os.lseek(descriptor, 0, os.SEEK_CUR)
-        self.write(b"")
+        self.send_headers()
+        try:
+            self._send_head(socket.MSG_MORE if self.response_length else 0)
+        except OSError as error:
+            raise ClientGone(str(error)) from error
         while self.response_length and self.sent < self.response_length:
             size = min(self.response_length - self.sent, SENDFILE_BYTES)
             try:

@@ -1,7 +1,7 @@
 """A worker process: one loop that waits for clients, and a pool of threads that serve them.
 
 gunicorn's threaded worker, but for one thing: a connection gets a thread when the head of its request is complete and
-gives it back with the response. Whoever is slow before or after that costs a socket, not a thread.
+gives it back with the response, or a moment later. Whoever is slow before or after that costs a socket, not a thread.
 """
 
 import enum
@@ -26,6 +26,8 @@ LAST_CALL_SECONDS = 0.5
 """How long a stopping worker still listens to clients that had nothing to answer when it was told to stop."""
 ABORT_SECONDS = 3.0
 """How long requests that outlived the drain have to clean up once their clients are cut off."""
+STAY_SECONDS = 0.005
+"""How long a thread waits for its client's next request before it gives the connection back to the loop."""
 LINGER_SECONDS, LINGER_IDLE_SECONDS = 30.0, 5.0
 
 
@@ -146,16 +148,24 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
             self.log.warning("A request has to wait: %s", error)
 
     def handle(self, connection: Connection) -> None:
-        """Serve one request; runs in a thread."""
+        """Serve a request, and those that follow it at once; runs in a thread."""
         outcome = Outcome.DROP
         try:
             outcome = self.answer(connection)
+            while outcome is Outcome.KEEP and self.may_stay() and connection.await_head(STAY_SECONDS):
+                outcome = Outcome.DROP
+                outcome = self.answer(connection)
         except ClientGone as gone:
             self.log.debug("%s: %s", connection.client[0], gone)
         except Exception:
             self.log.exception("A connection from %s is given up", connection.client[0])
         finally:
             self.method_queue.defer(self.settle, connection, outcome)
+
+    def may_stay(self) -> bool:
+        """Whether a thread may wait a moment for its client: while there are others for the other clients. It spares
+        both the way through the loop, which costs as much as a small request."""
+        return self.alive and len(self.running) < self.settings.threads
 
     def answer(self, connection: Connection) -> Outcome:
         """Read a request and send its response."""
