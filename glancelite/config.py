@@ -11,6 +11,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,10 @@ OPTIONS: tuple[Option, ...] = (
     Option("DEFAULT", "hashing_algorithm", "str", "sha512", "Algorithm of os_hash_value: any that hashlib always has."),
     Option("DEFAULT", "legacy_checksum", "bool", True, "Also compute checksum, an MD5, which old clients compare. "
            "Without it, an upload costs a third less."),
+    Option("DEFAULT", "sendfile_header", "str", "", "Header by which the web server in front is told to send a whole "
+           "image from its file: X-Accel-Redirect (nginx) or X-Sendfile (Apache, lighttpd). Only where one is there."),
+    Option("DEFAULT", "sendfile_prefix", "str", "/handed-off", "What X-Accel-Redirect names: this, followed by the "
+           "path of the file."),
     Option("DEFAULT", "image_size_cap", "int", 1 << 40, "Largest image, in bytes.", minimum=1),
     Option("DEFAULT", "image_property_quota", "int", 128, "Most properties of one image; negative: no limit."),
     Option("DEFAULT", "image_member_quota", "int", 128, "Most members of one image; negative: no limit."),
@@ -207,8 +212,11 @@ class Config:
 
     def __getitem__(self, key: str) -> Any:
         """`config["name"]` of section DEFAULT, `config["section.name"]` of another."""
-        section, _, name = key.rpartition(".")
-        return self.values[section or "DEFAULT", name]
+        return self._by_text[key]
+
+    @cached_property
+    def _by_text(self) -> dict[str, Any]:
+        return {name if section == "DEFAULT" else f"{section}.{name}": v for (section, name), v in self.values.items()}
 
     @property
     def data_dir(self) -> Path:

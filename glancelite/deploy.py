@@ -136,12 +136,16 @@ def load_wsgi(role: str) -> WSGIApplication:
 
 def start_logging() -> None:
     """Requests and what goes wrong, to standard error."""
+    # Nobody is told where in the code a line was written, nor by which thread: it is not looked for.
+    logging._srcfile = None  # as "Optimization" in Python's logging how-to has it
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=form)
 
 
 def build_services(config: Config) -> Services:
     """Everything the use-cases need; nothing is opened or asked yet."""
+    _check_sendfile(config["sendfile_header"])
     image = _image_schema(config)
     rules = policy.Policy(_read_policies(config), only_new=config["oslo_policy.enforce_new_defaults"])
     return Services(
@@ -161,6 +165,11 @@ def build_services(config: Config) -> Services:
         hash_digits=_hash_digits(config["hashing_algorithm"]),
         nullable=schemas.nullable_properties(image),
     )
+
+
+def _check_sendfile(header: str) -> None:
+    if header.lower() not in ("", "x-accel-redirect", "x-sendfile"):
+        raise ConfigError(reason=f"sendfile_header is '{header}'; it must be X-Accel-Redirect or X-Sendfile, or empty.")
 
 
 def _hash_digits(algorithm: str) -> int:

@@ -376,6 +376,15 @@ class StoreUnavailable(Unavailable):
     code, message = "store-unavailable", "The image store '{store}' cannot be used at the moment: {reason}"
 
 
+class DataChanged(Unavailable):
+    """What a store gives is not what was put there; once bytes have gone out, the connection is cut."""
+
+    code, message = (
+        "data-changed",
+        "The data of image {image_id} is not what its hash says; its store changed it.",
+    )
+
+
 class KeystoneUnavailable(Unavailable):
     code, message = "keystone-unavailable", "Keystone, which knows the callers, cannot be asked at the moment."
 

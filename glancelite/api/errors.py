@@ -5,6 +5,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as NoSuchMethod
 
 from ..errors import BadRequest, GlanceliteError, MethodNotAllowed, NotFound, render
+from .answers import Answer
 
 
 def install_errors(app: Flask) -> None:
@@ -17,7 +18,8 @@ def install_errors(app: Flask) -> None:
 def respond(error: GlanceliteError) -> Response:
     """The response that says this error, in the form the client can read."""
     content_type, body = render(error.status, str(error), request.headers.get("Accept", ""))
-    return Response(body, error.status, error.headers, content_type=content_type)
+    length = {"Content-Length": str(len(body))}
+    return Answer([body], error.status, {**error.headers, **length}, content_type=content_type)
 
 
 def _translate(error: HTTPException) -> Response:

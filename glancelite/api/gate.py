@@ -1,7 +1,7 @@
 """Where an operation meets its rule: row -> body -> target (404) -> permission (403) -> view -> response."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flask import Request, Response, request
@@ -45,7 +45,7 @@ def admit(services: Services, operation: "Operation") -> Callable[..., Response]
         if context.is_system_scoped and services.config["oslo_policy.enforce_scope"] and _is_limited(operation):
             raise Forbidden(reason="A token scoped to the system or a domain has no images; use a project's.")
         is_admin = services.policy.allows(context, "context_is_admin", {})
-        call = Call(services, replace(context, admin=is_admin), request, path)
+        call = Call(services, context.judged(is_admin), request, path)
         if operation.body == "none":
             refuse_body(request)
         if operation.parse:

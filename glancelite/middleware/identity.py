@@ -53,8 +53,11 @@ class Identity(Filter):
 
 
 def _text(environ: WSGIEnvironment, name: str) -> str:
+    sent: str = environ.get("HTTP_" + name.upper().replace("-", "_"), "")
+    if sent.isascii() and sent.isprintable():
+        return sent.strip()
     try:
-        text: str = environ.get("HTTP_" + name.upper().replace("-", "_"), "").encode("latin-1").decode()
+        text = sent.encode("latin-1").decode()
     except UnicodeError as error:
         raise InvalidHeader(name=name, reason="UTF-8 is expected.") from error
     if _CONTROL.search(text):

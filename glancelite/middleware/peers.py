@@ -1,6 +1,7 @@
 """Which network peers are trusted: the addresses and networks that a filter's knob names."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from ..errors import ConfigError
@@ -26,6 +27,7 @@ class Peers:
         return parsed is not None and any(parsed in network for network in self._networks)
 
 
+@lru_cache(1024)
 def parse_address(text: str) -> IPv4Address | IPv6Address | None:
     """The address in a text like `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1` or `[2001:db8::1]:80`, if there is one."""
     text = text.strip().strip('"')

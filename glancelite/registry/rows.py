@@ -12,6 +12,8 @@ _NAMES = tuple(field.name for field in COLUMNS)
 _BOOLEANS = tuple(field.name for field in COLUMNS if field.type == "boolean")
 _AFTER = len(_NAMES)
 
+_DECODER = json.JSONDecoder()
+
 IMAGE_NAMES = (*_NAMES, "properties", "tags", "revision")
 LOCATION_NAMES = ("url", "store", "metadata", "blob")
 """The columns of an image and of each of its locations that `to_images` expects, with the membership between them."""
@@ -25,8 +27,13 @@ def to_images(rows: Iterable[Sequence[Any]]) -> tuple[Image, ...]:
             found.append((row, []))
         url, store, metadata, blob = row[_AFTER + 4 :]
         if url is not None:
-            found[-1][1].append(Location(url, store, json.loads(metadata), blob))
+            found[-1][1].append(Location(url, store, _decode(metadata), blob))
     return tuple(_to_image(row, tuple(locations)) for row, locations in found)
+
+
+def _decode(text: str) -> Any:
+    """JSON that we wrote: nothing stands around it that `json.loads` would have to look for."""
+    return _DECODER.raw_decode(text)[0]
 
 
 def _to_image(row: Sequence[Any], locations: tuple[Location, ...]) -> Image:
@@ -34,8 +41,8 @@ def _to_image(row: Sequence[Any], locations: tuple[Location, ...]) -> Image:
     for name in _BOOLEANS:
         values[name] = bool(values[name])
     properties, tags, revision, membership = row[_AFTER : _AFTER + 4]
-    values["properties"] = {} if properties == "{}" else json.loads(properties)
-    values["tags"] = () if tags == "[]" else tuple(json.loads(tags))
+    values["properties"] = {} if properties == "{}" else _decode(properties)
+    values["tags"] = () if tags == "[]" else tuple(_decode(tags))
     values["revision"], values["membership"], values["locations"] = revision, membership, locations
     return image_of(values)
 

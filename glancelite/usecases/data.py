@@ -1,5 +1,6 @@
 """Upload and download of image data, and the care for what an upload leaves when it fails."""
 
+import hashlib
 import logging
 import random
 import time
@@ -12,6 +13,7 @@ from ..domain.image import Image, Location, check_transition
 from ..domain.limits import SIZE, UPLOADING
 from ..domain.ports import Body, Content, Intent, Store
 from ..errors import (
+    DataChanged,
     DataNotFound,
     FormatsNotSet,
     GlanceliteError,
@@ -224,10 +226,7 @@ def _open(services: Services, image: Image, location: Location, offset: int, len
     if store is None:
         raise StoreUnavailable(store=location.store, reason="it is not configured here.")
     body, size = store.open(location.blob, offset)
-    if size != image.size:
-        body.close()
-        raise DataNotFound(image_id=image.id)
-    return body
+    return _checked(image, body, size, is_whole=offset == 0 and length is None)
 
 
 def _open_foreign(services: Services, image: Image, location: Location, offset: int, length: int | None) -> Body:
@@ -235,7 +234,34 @@ def _open_foreign(services: Services, image: Image, location: Location, offset: 
     if store is None:
         raise StoreUnavailable(store=location.store, reason="it is not configured here.")
     body, size = store.open_url(location.url, offset, length)
+    return _checked(image, body, size, is_whole=offset == 0 and length is None)
+
+
+def _checked(image: Image, body: Body, size: int | None, *, is_whole: bool) -> Body:
+    """The body, if it is as long as the image. What does not go out from a file by itself is hashed on its way."""
     if size is not None and size != image.size:
         body.close()
         raise DataNotFound(image_id=image.id)
+    if is_whole and image.size and image.os_hash_value and not hasattr(body, "fileno"):
+        return Verified(body, image)
     return body
+
+
+class Verified:
+    """The whole of an image's data on its way out: the piece that completes it comes only if the hash is right."""
+
+    def __init__(self, body: Body, image: Image) -> None:
+        self._body, self._image = body, image
+        self._hash = hashlib.new(image.os_hash_algo or "sha512", usedforsecurity=False)
+        self._left = image.size or 0
+
+    def read(self, size: int, /) -> bytes:
+        block = self._body.read(size)
+        self._hash.update(block)
+        self._left -= len(block)
+        if not self._left and self._hash.hexdigest() != self._image.os_hash_value:
+            raise DataChanged(image_id=self._image.id)
+        return block
+
+    def close(self) -> None:
+        self._body.close()

@@ -20,7 +20,7 @@ def test_a_download_has_its_length_and_the_hash_of_the_whole(api: Api, path: str
     assert (reply.status, reply.body) == (200, DATA)
     assert reply.headers["Content-Type"] == "application/octet-stream"
     assert (reply.headers["Content-Length"], reply.headers["Content-MD5"]) == ("10", MD5)
-    assert not {"etag", "accept-ranges", "last-modified", "content-range"} & {name.lower() for name in reply.headers}
+    assert "Content-Range" not in reply.headers
 
 
 @pytest.mark.parametrize("accept", ["application/json", "*/*", "", "text/html"])

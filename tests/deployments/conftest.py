@@ -70,6 +70,7 @@ SITES = {
     "apache": (apache.Apache, {}, apache.NEEDS),
     "apache, apart": (apache.Apache, {"is_apart": True}, apache.NEEDS),
     "nginx and uwsgi": (uwsgi.NginxUwsgi, {}, uwsgi.NEEDS),
+    "nginx that sends files": (uwsgi.NginxSendingFiles, {}, uwsgi.NEEDS),
 }
 
 

@@ -55,13 +55,28 @@ http {{
         location @chunked {{
             uwsgi_pass 127.0.0.1:{inner};
         }}
+        {files}
     }}
 }}
+"""
+HANDED_OFF = """
+        location /handed-off{place}/data/images/ {{
+            internal;
+            alias {place}/data/images/;
+            sendfile on;
+            etag off;
+            add_header ETag $upstream_http_etag;
+            add_header Last-Modified $upstream_http_last_modified;
+            add_header Content-MD5 $upstream_http_content_md5;
+            add_header x-openstack-request-id $upstream_http_x_openstack_request_id;
+        }}
 """
 
 
 class NginxUwsgi(Site):
     """An nginx on loopback with a uwsgi behind it. `bare_url` is uwsgi's own HTTP, which is not for clients."""
+
+    sends_files = False
 
     def start(self) -> Self:
         inner, bare, outer = free_port(), free_port(), free_port()
@@ -69,9 +84,17 @@ class NginxUwsgi(Site):
         self.make_data_dir()
         names = {"place": self.place, "plugin": PLUGIN, "inner": inner, "bare": bare, "outer": outer}
         uwsgi, nginx = self.place / "uwsgi.ini", self.place / "nginx.conf"
+        files = HANDED_OFF.format(**names) if self.sends_files else ""
         uwsgi.write_text(UWSGI.format(**names, user=f"uid = {USER}\ngid = {USER}" if IS_ROOT else ""))
-        nginx.write_text(NGINX.format(**names, user=f"user {USER};" if IS_ROOT else ""))
-        self.run(["uwsgi", "--ini", uwsgi])
+        nginx.write_text(NGINX.format(**names, user=f"user {USER};" if IS_ROOT else "", files=files))
+        options = {"GLANCELITE_SENDFILE_HEADER": "X-Accel-Redirect"} if self.sends_files else {}
+        self.run(["uwsgi", "--ini", uwsgi], options)
         self.run(["nginx", "-c", nginx])
         self.wait_for(self.url)
         return self
+
+
+class NginxSendingFiles(NginxUwsgi):
+    """The same, where nginx sends whole images from their files itself."""
+
+    sends_files = True

@@ -6,16 +6,16 @@ from ...domain.query import parse_pairs
 from ...errors import ImageTooLarge, InvalidParameter
 from ...usecases import data
 from ...usecases.images import require
-from ..gate import Call
-from ..http import (
-    UploadSource,
+from ..answers import (
     bytes_response,
-    check_octet_stream,
-    declared_size,
     empty_response,
+    handed_off_response,
     no_data_response,
-    parse_range,
+    unchanged_response,
 )
+from ..gate import Call
+from ..http import UploadSource, check_octet_stream, declared_size
+from ..ranges import choose_part, describe_data, has_data
 
 
 def parse_upload(call: Call) -> tuple[int | None, str | None]:
@@ -55,13 +55,19 @@ def download(call: Call) -> Response:
     data.require_open(call.context, image)
     if not image.locations:
         return no_data_response()
+    headers = describe_data(image)
+    if has_data(call.request, image):
+        return unchanged_response(headers)
     size = image.size or 0
-    part = parse_range(call.request, size)
+    part = choose_part(call.request, image)
     offset, length = part or (0, size)
     body = data.download_image(call.services, call.context, image, offset, length if part else None, call.payload)
     if body is None:
         return no_data_response()
-    headers = {"Content-MD5": image.checksum} if image.checksum else {}
+    file, config = getattr(body, "name", None), call.services.config
+    if config["sendfile_header"] and file and part is None:
+        body.close()
+        return handed_off_response(config["sendfile_header"], config["sendfile_prefix"], file, headers)
     if part:
         headers["Content-Range"] = f"bytes {offset}-{offset + length - 1}/{size}"
     return bytes_response(call.request, body, 206 if part else 200, length, headers)

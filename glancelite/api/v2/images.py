@@ -2,17 +2,19 @@
 
 from functools import partial
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from flask import Response
+from werkzeug.wsgi import get_host
 
 from ...domain.fields import COLUMNS, TIMES
 from ...domain.image import Image, format_time, target_of
 from ...domain.patch import MEDIA_TYPES, Change, parse_patch
 from ...domain.query import ImageQuery, Pairs, parse_pairs, parse_query
 from ...usecases import images, locations
+from ..answers import empty_response, json_response
 from ..gate import Call
-from ..http import empty_response, json_response, read_json
+from ..http import read_json
 
 _PLAIN = tuple(field.name for field in COLUMNS if field.name not in TIMES)
 
@@ -23,7 +25,11 @@ def parse_create(call: Call) -> Any:
 
 def create(call: Call) -> Response:
     image = images.create_image(call.services, call.context, call.payload)
-    location = f"{call.request.host_url.rstrip('/')}{call.request.script_root}/v2/images/{image.id}"
+    environ = call.request.environ
+    root = (
+        f"{environ['wsgi.url_scheme']}://{get_host(environ)}{quote(environ.get('SCRIPT_NAME', ''), encoding='latin-1')}"
+    )
+    location = f"{root}/v2/images/{image.id}"
     headers = {"Location": location}
     if call.services.stores.is_multi:
         headers["OpenStack-image-store-ids"] = ",".join(

@@ -3,8 +3,8 @@
 from flask import Response
 
 from ...usecases import limits
+from ..answers import json_response
 from ..gate import Call
-from ..http import json_response
 
 
 def show_usage(call: Call) -> Response:

@@ -6,8 +6,9 @@ from flask import Response
 
 from ...domain.image import Member, format_time
 from ...usecases import members
+from ..answers import json_response, no_data_response
 from ..gate import Call
-from ..http import json_response, no_data_response, read_json
+from ..http import read_json
 
 
 def parse_create(call: Call) -> str:

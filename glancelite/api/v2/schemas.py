@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from flask import Response
 
+from ..answers import json_response
 from ..gate import Call
-from ..http import json_response
 
 
 def show(name: str) -> Callable[[Call], Response]:

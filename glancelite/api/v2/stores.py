@@ -3,8 +3,8 @@
 from flask import Response
 
 from ...usecases import stores
+from ..answers import empty_response, json_response
 from ..gate import Call
-from ..http import empty_response, json_response
 
 
 def parse_any(call: Call) -> None:
