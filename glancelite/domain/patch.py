@@ -32,6 +32,7 @@ _VERBS = ("add", "replace", "remove")
 _FROZEN = ("disk_format", "container_format")
 _KEY_MAX = 255
 _BAD_ESCAPE = re.compile(r"~(?![01])")
+_INDEX = re.compile(r"0|[1-9]\d*", re.ASCII)
 
 
 @dataclass(frozen=True)
