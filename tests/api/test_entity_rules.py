@@ -5,14 +5,11 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from typing import Any
 
 import pytest
+from api.internals import INTERNALS
 from harness import PATCH_20, PATCH_21, Api, make_service, running
-
-from glancelite.domain.fields import BY_NAME
-from glancelite.domain.image import Image, Location, Member
 
 DISK_FORMATS = ("ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop")
 CONTAINER_FORMATS = ("ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed")
@@ -183,19 +180,6 @@ def wait_for_another_second(moment: str) -> None:
 
 
 # Names ----------------------------------------------------------------------------------------------------------------
-
-OURS = {field.name for kind in (Image, Location, Member) for field in fields(kind)} - BY_NAME.keys()
-INTERNALS = sorted(
-    {
-        "extra_properties", "base", "member", "members", "image_id", "get_data", "set_data", "properties", "stored",
-        "place", "revision", "store", "weight", "blob", "work", "marks", "deleted_by", "purge_at", "process", "row",
-        "self_", "links", "images", "first", "next", "message", "code", "op", "path", "value",
-        "__class__", "__dict__", "__init__", "_state", "constructor", "toString", "%(owner)s", "{image_id}", "None",
-        "ID", "Status", "Name", "id ", "os-hidden", "OS_GLANCE_x", "_os_glance", "limits", "sort_keys",
-        "size_min_", "min_disk_minimum", "created", "visibility_max", "project_id", "tenant", "is_public",
-    }
-    | OURS
-)  # fmt: skip
 
 
 def escaped(name: str) -> str:
