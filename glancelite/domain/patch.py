@@ -32,6 +32,7 @@ _VERBS = ("add", "replace", "remove")
 _FROZEN = ("disk_format", "container_format")
 _KEY_MAX = 255
 _BAD_ESCAPE = re.compile(r"~(?![01])")
+_INDEX = re.compile(r"0|[1-9]\d*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,8 @@ def _check_change(change: Change, validator: Validator, has_locations: bool) -> 
 def _check_location_change(change: Change, validator: Validator, has_locations: bool) -> None:
     if not has_locations:
         raise Forbidden(reason="It is not allowed to change locations: this service does not show them.")
-    if change.verb != "replace" and not (change.position.isdecimal() or (change.verb, change.position) == ("add", "-")):
+    is_end = (change.verb, change.position) == ("add", "-")
+    if change.verb != "replace" and not (is_end or _INDEX.fullmatch(change.position)):
         raise BadRequest(reason=f"'{change.position}' is no place in the list of locations.")
     if change.verb != "remove":
         check_all_text("A location", change.value)

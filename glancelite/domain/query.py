@@ -30,7 +30,7 @@ _CONTROL = (
     "tag",
     "deleted",
 )
-_OPERATOR = re.compile(r"^(\w+):(.*)$", re.DOTALL)
+_OPERATOR = re.compile(r"^([^:]*):(.*)$", re.DOTALL)
 _TIME_OPERATOR = re.compile(r"^(gte|gt|lte|lt|eq|neq):(.*)$", re.DOTALL)
 _RANGE = re.compile(r"^(.+)_(min|max)$")
 _MAX_PARAMETERS = 1000

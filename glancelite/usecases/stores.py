@@ -6,7 +6,7 @@ from ..domain.context import Context
 from ..domain.image import Image
 from ..domain.ports import ForeignStore, Store
 from ..errors import LastLocation, NoSuchStore, NotInStore, NotMultiStore, StatusConflict
-from .images import on_top
+from .images import on_top, require
 from .services import Services
 
 
@@ -50,12 +50,13 @@ def list_store_details(services: Services) -> list[dict[str, Any]]:
 def check_store(services: Services, store_id: str) -> None:
     """Raise NoSuchStore (409) for an id that names none."""
     require_multi(services)
-    if services.stores.get(store_id) is None:
+    if services.stores.get(store_id) is None and store_id not in services.stores.foreign:
         raise NoSuchStore(store=store_id)
 
 
 def remove_copy(services: Services, context: Context, image: Image, store_id: str) -> None:
     """Take the image's copy out of one store; never the last one."""
+    require(services, context, "get_image_location", image)
 
     def attempt(current: Image) -> Image:
         if current.status != "active":

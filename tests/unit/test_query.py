@@ -48,8 +48,9 @@ def test_a_limit_is_a_whole_number(text: str) -> None:
         ('in:"a\\\\"', ("a\\",)),
         ('in:""', ("",)),
         ("in: a", (" a",)),
-        (":a", (":a",)),
-        ("a b:c", ("a b:c",)),
+        ("eq::a", (":a",)),
+        ("eq:a b:c", ("a b:c",)),
+        ('in:"a:b",c', ("a:b", "c")),
     ],
 )
 def test_operators_of_text(text: str, values: tuple[str, ...]) -> None:
@@ -59,7 +60,9 @@ def test_operators_of_text(text: str, values: tuple[str, ...]) -> None:
     assert query.is_empty is (values == ())
 
 
-@pytest.mark.parametrize("text", ["ne:a", "x:", 'in:"a', 'in:"a"b', 'in:a"b"', "http://x"])
+@pytest.mark.parametrize(
+    "text", ["ne:a", "x:", 'in:"a', 'in:"a"b', 'in:a"b"', "http://x", ":a", "a b:c", "é:x", "2026-01-01T10:00"]
+)
 def test_operators_that_there_are_not(text: str) -> None:
     with pytest.raises(InvalidParameter, match="name"):
         parse_query([("name", text)], 25, 1000)
