@@ -14,7 +14,7 @@ _CONTENT_RANGE = re.compile(r"\s*bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)\s*"
 
 
 def describe_data(image: Image) -> dict[str, str]:
-    """Headers by which a client knows this data again. It never changes, and is not later than the image's last change."""
+    """Headers by which a client knows this data again. It is never younger than the image's last change."""
     headers = {"Accept-Ranges": "bytes", "Last-Modified": http_date(_last_change(image))}
     if image.checksum:
         headers["Content-MD5"] = image.checksum  # Glance quirk: hexadecimal, and of the whole image also for a part.
