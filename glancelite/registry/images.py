@@ -11,7 +11,7 @@ import peewee
 from ..domain.context import Context
 from ..domain.fields import UUID_PATTERN
 from ..domain.image import Image, Location, is_visible
-from ..domain.limits import COUNT, Bounds
+from ..domain.limits import COUNT, Bounds, DomainBounds
 from ..domain.query import Condition, ImageQuery
 from ..errors import ChangedMeanwhile, ImageExists, ImageNotFound, InvalidMarker, QuotaExceeded
 from .models import BlobRow, ImageRow, LocationRow, MarkRow, MemberRow, WorkRow
@@ -26,7 +26,9 @@ _NULL_AS: dict[str, Any] = {"name": "", "size": 0, "container_format": "", "disk
 class ImageQueries(UsageQueries):
     """The part of the registry that knows images."""
 
-    def create_image(self, context: Context, image: Image, bounds: Bounds | None = None) -> Image:
+    def create_image(
+        self, context: Context, image: Image, bounds: Bounds | None = None, domain: DomainBounds | None = None
+    ) -> Image:
         columns = to_columns(asdict(image)) | {"revision": 0}
         marks = marks_of(image.properties, image.tags)
         try:
@@ -34,7 +36,7 @@ class ImageQueries(UsageQueries):
                 now = self._read_clock()
                 self._change(ImageRow.insert(columns | {"created_at": now, "updated_at": now}))
                 self._insert_marks(image.id, marks)
-                self._keep(bounds or {}, image.owner, {COUNT.name: 1})
+                self._keep(bounds or {}, image.owner, {COUNT.name: 1}, domain)
                 return self._read_image(image.id, context)
         except peewee.IntegrityError as error:
             raise ImageExists(image_id=image.id) from error

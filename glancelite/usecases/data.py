@@ -26,7 +26,7 @@ from ..errors import (
 )
 from .images import on_top
 from .intake import Limits, Source, take_in
-from .limits import find_bounds
+from .limits import find_bounds, find_domain_bounds
 from .services import Services
 
 _PAUSE = 0.05
@@ -121,6 +121,7 @@ def _intend(services: Services, image: Image, store: Store, declared: int | None
         container_format=image.container_format,
         quota=services.config["user_storage_quota"] or None,
         bounds=find_bounds(services, image.owner, SIZE, UPLOADING),
+        domain=find_domain_bounds(services, image.owner),
     )
 
 
