@@ -52,6 +52,9 @@ OF_ITS_OWN: tuple[tuple[str, str, str], ...] = (
 ASKS_FOR = {"add_tag": "update_image"}
 """Operations that `openstack` does by another one: it sends all tags of the image, old and new, in a patch."""
 
+UNHEEDED = {"deactivate_image", "reactivate_image"}
+"""Operations of which `openstack` does not look at the answer: it ends well although it was refused."""
+
 NOT_TO_BE_SAID = {
     "show_usage": "no command: `quota show` asks compute, volumes and networks only",
     "show_openapi": "no command",
@@ -117,8 +120,9 @@ def say(shell: Callable[[list[str]], dict[str, Any]], cast: Cast, name: str, tmp
     def speak(who: str, words: str, image: Image) -> Spoken:
         filled = {"new": name, "disk": tmp_path / "disk", "copy": tmp_path / f"copy-{who}", **image}
         found = shell(["--os-cloud", who, *(word.format(**filled) for word in words.split())])
-        asked = [(method, path, status) for host, method, path, status in found["asked"] if host == cast.url]
-        return Spoken(found["code"], tuple(asked), found["err"])
+        # What names a project asks Keystone for it first: a refusal there counts where the service was never asked.
+        asked = [one for one in found["asked"] if one[0] == cast.url] or found["asked"]
+        return Spoken(found["code"], tuple((method, path, status) for _, method, path, status in asked), found["err"])
 
     return speak
 
@@ -141,7 +145,8 @@ def check(say: Say, operation: str, words: str, expected: str, make: Callable[[]
             assert (who, spoken.code, spoken.refused) == (who, 0, 0), spoken.err
             assert spoken.did(operation), (who, spoken.asked)
         else:
-            assert (who, spoken.code, spoken.refused) == (who, 1, status), (spoken.asked, spoken.err)
+            assert (who, spoken.refused) == (who, status), (spoken.asked, spoken.err)
+            assert spoken.code == 1 or operation in UNHEEDED, (who, spoken.asked)
 
 
 SAYABLE = [row for row in ROWS if row[0] in SAID]
