@@ -32,7 +32,7 @@ SAID: dict[str, str] = {
     "remove_tag":           "image unset {id} --tag old",
     "deactivate_image":     "image set {id} --deactivate",
     "reactivate_image":     "image set {id} --activate",
-    "add_member":           "image add project {id} somebody",
+    "add_member":           "image add project {id} limited",
     "list_members":         "image member list {id}",
     "show_member":          "image member get {id} {abroad}",
     "update_member":        "image set {id} --accept --project {abroad}",
@@ -122,7 +122,9 @@ def say(shell: Callable[[list[str]], dict[str, Any]], cast: Cast, name: str, tmp
         found = shell(["--os-cloud", who, *(word.format(**filled) for word in words.split())])
         # What names a project asks Keystone for it first: a refusal there counts where the service was never asked.
         asked = [one for one in found["asked"] if one[0] == cast.url] or found["asked"]
-        return Spoken(found["code"], tuple((method, path, status) for _, method, path, status in asked), found["err"])
+        return Spoken(
+            found["code"], tuple((method, path, status) for _, method, path, status in asked), found["err"][-1500:]
+        )
 
     return speak
 
