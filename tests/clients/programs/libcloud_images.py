@@ -78,7 +78,7 @@ assert [one.id for one in owner.ex_list_image_members(image_id)] == [project]
 assert partner.ex_get_image_member(image_id, project).state == "accepted"
 assert image_id in [one.id for one in partner.list_images()]
 
-read = partner.image_connection.request(f"/v2/images/{image_id}/file", raw=True).response.read()
+read = b"".join(partner.image_connection.request(f"/v2/images/{image_id}/file", raw=True).iter_content(1 << 20))
 assert hashlib.md5(read).hexdigest() == shown["checksum"]
 assert read == data
 
