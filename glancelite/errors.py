@@ -299,6 +299,14 @@ class LimitExceeded(QuotaExceeded):
     )
 
 
+class DomainLimitExceeded(LimitExceeded):
+    code = "domain-limit-exceeded"
+    message = (
+        "The limit on {resource} of domain {domain}, which its projects share, has been exceeded. "
+        "Used: {usage}, asked for: {asked}, limit: {limit}."
+    )
+
+
 class LimitMissing(QuotaExceeded):
     code, message = "limit-missing", "Keystone has no limit on {resource} registered; without one nothing is allowed."
 

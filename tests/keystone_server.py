@@ -30,6 +30,8 @@ key_repository = {folder}/keys
 key_repository = {folder}/credential-keys
 [identity]
 password_hash_rounds = 4
+[unified_limit]
+enforcement_model = {limits}
 [oslo_policy]
 policy_file = {folder}/none.yaml
 policy_dirs = {folder}/none.d
@@ -63,6 +65,7 @@ class Keystone:
     folder: Path
     bin: Path
     port: int = field(default_factory=free_port)
+    limits: str = "flat"
     process: "subprocess.Popen[bytes] | None" = None
     _token: str = ""
 
@@ -73,8 +76,7 @@ class Keystone:
     def create(self) -> Self:
         """Configuration, keys, an empty database, and the administrator."""
         self.folder.mkdir(parents=True)
-        (self.folder / "keystone.conf").write_text(CONFIG.format(folder=self.folder))
-        (self.folder / "gunicorn.conf.py").write_text(SERVER.format(port=self.port))
+        self.configure()
         whose = ("--keystone-user", str(os.getuid()), "--keystone-group", str(os.getgid()))
         self._manage("db_sync")
         self._manage("fernet_setup", *whose)
@@ -82,6 +84,12 @@ class Keystone:
         urls = [word for kind in ("public", "internal") for word in (f"--bootstrap-{kind}-url", self.url)]
         who = ("--bootstrap-username", ADMIN["username"], "--bootstrap-password", ADMIN["password"])
         self._manage("bootstrap", *who, "--bootstrap-region-id", "RegionOne", *urls)
+        return self
+
+    def configure(self) -> Self:
+        """Its settings, in a folder that may be a copy of another's."""
+        (self.folder / "keystone.conf").write_text(CONFIG.format(folder=self.folder, limits=self.limits))
+        (self.folder / "gunicorn.conf.py").write_text(SERVER.format(port=self.port))
         return self
 
     def _manage(self, *words: str) -> None:

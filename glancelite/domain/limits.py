@@ -1,6 +1,6 @@
 """The resources that limits are set on: what each is called, what of a project's usage it counts, and its unit."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 MIB = 1 << 20
@@ -41,3 +41,18 @@ RESOURCES: tuple[Resource, ...] = (SIZE, STAGE, COUNT, UPLOADING)
 
 Bounds = Mapping[str, int]
 """The most that a project may use, by name of the resource, counted as Usage counts: bytes, not MiB."""
+
+
+@dataclass(frozen=True)
+class DomainBounds:
+    """The most that the projects of a domain may use together."""
+
+    domain: str
+    projects: tuple[str, ...]
+    bounds: Bounds
+
+
+def to_bounds(limits: Mapping[str, int], resources: Iterable[Resource] = RESOURCES) -> Bounds:
+    """The bounds on these resources, from limits in their units, of which a negative one is none."""
+    known = {resource: limits[resource.name] for resource in resources if resource.name in limits}
+    return {resource.name: limit * resource.unit for resource, limit in known.items() if limit >= 0}

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol
 
 from .context import Context
 from .image import Image, Location, Member
-from .limits import Bounds, Usage
+from .limits import Bounds, DomainBounds, Usage
 from .query import ImageQuery
 
 # Registry -------------------------------------------------------------------------------------------------------------
@@ -38,6 +38,7 @@ class Intent:
     container_format: str | None = None
     quota: int | None = None
     bounds: Bounds = field(default_factory=dict)
+    domain: DomainBounds | None = None
 
 
 @dataclass(frozen=True)
@@ -96,10 +97,12 @@ class Registry(ABC):
     # images
 
     @abstractmethod
-    def create_image(self, context: Context, image: Image, bounds: Bounds | None = None) -> Image:
+    def create_image(
+        self, context: Context, image: Image, bounds: Bounds | None = None, domain: DomainBounds | None = None
+    ) -> Image:
         """Store a new image, queued; ImageExists when its id was ever used, a deleted image's included.
 
-        Raises LimitExceeded when its owner would have more than the bounds allow.
+        Raises LimitExceeded when its owner would have more than the bounds allow, or its owner's domain.
         """
 
     @abstractmethod
@@ -242,6 +245,13 @@ class Limits(ABC):
     @abstractmethod
     def find(self, project: str) -> Mapping[str, int]:
         """A project's limit on every resource that has one, in the resource's unit; negative: none.
+
+        Raises LimitsUnavailable.
+        """
+
+    @abstractmethod
+    def find_domain(self, project: str) -> DomainBounds | None:
+        """What the projects of this one's domain may use together; None where only each alone is limited.
 
         Raises LimitsUnavailable.
         """

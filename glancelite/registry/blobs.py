@@ -184,18 +184,21 @@ class BlobQueries(MemberQueries):
     def _room(self, intent: Intent, asked: Bounds) -> int | None:
         """Bytes that quota and limit leave the blob's project, this blob's own included; None without either."""
         most = [bound for bound in (intent.quota, intent.bounds.get(SIZE.name)) if bound is not None]
-        if not most and not intent.bounds:
+        if not most and not intent.bounds and intent.domain is None:
             return None
         project = self._owner(intent.image_id)
-        self._keep(intent.bounds, project, asked)
-        if not most:
-            return None
-        self._lock_project(project)
-        used = self._count_bytes(project)
-        if intent.quota is not None and used > intent.quota:
-            raise QuotaExceeded(what="bytes of image data", attempted=used, maximum=intent.quota)
+        self._keep(intent.bounds, project, asked, intent.domain)
+        left = []
+        if most:
+            self._lock_project(project)
+            used = self._count_bytes(project)
+            if intent.quota is not None and used > intent.quota:
+                raise QuotaExceeded(what="bytes of image data", attempted=used, maximum=intent.quota)
+            left.append(min(most) - used)
+        if intent.domain is not None and SIZE.name in intent.domain.bounds:
+            left.append(intent.domain.bounds[SIZE.name] - self._count_bytes(intent.domain.projects))
         (own,) = self._row(BlobRow.select(BlobRow.size).where(BlobRow.key == intent.key)) or (0,)
-        return min(most) - used + int(own)
+        return min(left) + int(own) if left else None
 
     def _is_alive(self, process: str) -> bool:
         def build() -> peewee.Query:

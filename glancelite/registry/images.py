@@ -11,7 +11,7 @@ import peewee
 from ..domain.context import Context
 from ..domain.fields import UUID_PATTERN
 from ..domain.image import Image, Location, is_visible
-from ..domain.limits import COUNT, Bounds
+from ..domain.limits import COUNT, Bounds, DomainBounds
 from ..errors import ChangedMeanwhile, ImageExists, ImageNotFound, QuotaExceeded
 from .database import value_of
 from .models import BlobRow, ImageRow, LocationRow, MarkRow, MemberRow, WorkRow
@@ -25,14 +25,16 @@ _UUID = re.compile(UUID_PATTERN)
 class ImageQueries(UsageQueries):
     """The part of the registry that knows images."""
 
-    def create_image(self, context: Context, image: Image, bounds: Bounds | None = None) -> Image:
+    def create_image(
+        self, context: Context, image: Image, bounds: Bounds | None = None, domain: DomainBounds | None = None
+    ) -> Image:
         columns = columns_of(vars(image)) | {"revision": 0}
         del columns["created_at"], columns["updated_at"]
         try:
             with self._transaction():
                 now = self._insert_image(columns)
                 self._insert_marks(image.id, now, marks_of(image.properties, image.tags))
-                self._keep(bounds or {}, image.owner, {COUNT.name: 1})
+                self._keep(bounds or {}, image.owner, {COUNT.name: 1}, domain)
         except peewee.IntegrityError as error:
             raise ImageExists(image_id=image.id) from error
         return replace(image, created_at=now, updated_at=now, revision=0)

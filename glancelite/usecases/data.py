@@ -28,7 +28,7 @@ from ..errors import (
 )
 from .images import on_top
 from .intake import Limits, Source, take_in
-from .limits import find_bounds
+from .limits import find_bounds, find_domain_bounds
 from .services import Services
 
 _PAUSE = 0.05
@@ -123,6 +123,7 @@ def _intend(services: Services, image: Image, store: Store, declared: int | None
         container_format=image.container_format,
         quota=services.storage_quota,
         bounds=find_bounds(services, image.owner, SIZE, UPLOADING),
+        domain=find_domain_bounds(services, image.owner),
     )
 
 

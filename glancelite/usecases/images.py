@@ -26,7 +26,7 @@ from ..errors import (
     TagNotFound,
     WrongStatus,
 )
-from .limits import find_bounds
+from .limits import find_bounds, find_domain_bounds
 from .services import Services
 
 T = TypeVar("T")
@@ -67,7 +67,8 @@ def create_image(services: Services, context: Context, body: Mapping[str, Any]) 
         if not services.protections.allow(context, "create", name):
             raise ReservedAttribute(name=name)
     _check_quotas(services, image)
-    return services.registry.create_image(context, image, find_bounds(services, image.owner, COUNT))
+    bounds = find_bounds(services, image.owner, COUNT)
+    return services.registry.create_image(context, image, bounds, find_domain_bounds(services, image.owner))
 
 
 def list_images(services: Services, context: Context, query: ImageQuery) -> tuple[Image, ...]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..domain.context import Context
-from ..domain.limits import RESOURCES, Bounds, Resource
+from ..domain.limits import RESOURCES, Bounds, DomainBounds, Resource, to_bounds
 from ..errors import LimitMissing
 from .services import Services
 
@@ -19,8 +19,12 @@ def find_bounds(services: Services, project: str | None, *resources: Resource) -
     for resource in resources:
         if resource.name not in found:
             raise LimitMissing(resource=resource.name)
-    limits = {resource: found[resource.name] for resource in resources}
-    return {resource.name: limit * resource.unit for resource, limit in limits.items() if limit >= 0}
+    return to_bounds(found, resources)
+
+
+def find_domain_bounds(services: Services, project: str | None) -> DomainBounds | None:
+    """What the projects of this one's domain may use together, where that is limited."""
+    return None if services.limits is None or project is None else services.limits.find_domain(project)
 
 
 def show_usage(services: Services, context: Context) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Ansible with the collection openstack.cloud: images present, absent, inactive, and looked at."""
+"""Ansible with the collection openstack.cloud: images present, absent, inactive, and looked at.
+
+The collection has no module that shares an image, accepts one or reads its data: it only lists whom it is shared with.
+"""
 
 import json
 import subprocess
@@ -39,6 +42,8 @@ def test_ansible_keeps_images_as_a_playbook_says(
     facts = {"name": name, "file": str(disk.path), "md5": disk.md5, "sha512": disk.sha512, "size": disk.size}
     facts |= {"ansible_python_interpreter": str(bin_folder / "python")}
     kept = cloud.owner.create_with(b"x", name=f"{name}-kept")
+    cloud.owner.post(f"/v2/images/{kept['id']}/members", {"member": cloud.partner.project})
+    facts |= {"shared": kept["id"], "partner": cloud.partner.project}
 
     words = ("--connection", "local", "--inventory", "localhost,", "--extra-vars", json.dumps(facts))
     variables = {

@@ -1,11 +1,12 @@
 """The cast: a real Keystone with projects, users and roles, and the service behind its `keystone` pipeline."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from databases import on_database
 from harness import Api, Service, make_service, running
 from keystone_server import Keystone, install
 
@@ -83,12 +84,22 @@ def endpoint(keystone: Keystone) -> Callable[[str], None]:
     return enter
 
 
+@pytest.fixture(scope="module")
+def on_the_database(new_url: Callable[[], str | None]) -> dict[str, str]:
+    """The option that puts a service of a test file's own on a fresh database of the kind of GLANCELITE_TEST_DB."""
+    return on_database(new_url)
+
+
 @pytest.fixture(scope="session")
 def service(
-    keystone: Keystone, endpoint: Callable[[str], None], tmp_path_factory: pytest.TempPathFactory
+    keystone: Keystone,
+    endpoint: Callable[[str], None],
+    tmp_path_factory: pytest.TempPathFactory,
+    new_url: Callable[[], str | None],
 ) -> Iterator[Service]:
     """The service, API and registry apart, that knows its callers from Keystone."""
-    settings = options(keystone, ENABLED_BACKENDS="fast:file,cheap:file", GLANCE_STORE_DEFAULT_BACKEND="fast")
+    stores = {"ENABLED_BACKENDS": "fast:file,cheap:file", "GLANCE_STORE_DEFAULT_BACKEND": "fast"}
+    settings = options(keystone, **stores, **on_database(new_url))
     made = make_service(tmp_path_factory.mktemp("service") / "data", "apart", "keystone", **settings)
     with running(made) as started:
         endpoint(started.url)
@@ -130,6 +141,27 @@ class Cast:
 @pytest.fixture(scope="session")
 def cast(keystone: Keystone, service: Service) -> Cast:
     return Cast(keystone, service.url, {})
+
+
+Image = Mapping[str, str]
+"""An image of the matrix: its {id}, and the id of project {abroad}."""
+
+
+@pytest.fixture
+def make(cast: Cast, keystone: Keystone) -> Callable[[str], Image]:
+    """A new image of project home, of a kind that the rows name."""
+    abroad = keystone.find("project", "abroad")
+
+    def make_image(kind: str) -> Image:
+        visibility = "public" if kind == "public" else "shared"
+        fields = {"visibility": visibility, "tags": ["old"]}
+        creator = cast.admin if kind == "public" else cast.owner
+        image = creator.create(**fields) if kind == "queued" else creator.create_with(b"data", **fields)
+        if kind == "guest":
+            assert cast.owner.post(f"/v2/images/{image['id']}/members", {"member": abroad}).status == 200
+        return {"id": image["id"], "abroad": abroad}
+
+    return make_image
 
 
 @pytest.fixture

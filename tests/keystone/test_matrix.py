@@ -1,18 +1,17 @@
 """Every operation by every kind of caller, each with a real token: who may do what, and what the others are told."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import pytest
 from harness import Reply
 
 from glancelite.api.operations import OPERATIONS
 
-from .conftest import Caller, Cast
+from .conftest import Caller, Cast, Image
 
 WHO = ("nobody", "foreign", "reader", "member", "owner", "admin", "service")
 DATA = {"content_type": "application/octet-stream"}
 
-Image = Mapping[str, str]
 Act = Callable[[Caller, Image], Reply]
 
 
@@ -80,23 +79,6 @@ ROWS: tuple[tuple[str, str, Act, str], ...] = (
     ("show_members_schema",  "shared", at("GET /v2/schemas/members"),                  "401 200 200 200 200 200 200"),
 )
 # fmt: on
-
-
-@pytest.fixture
-def make(cast: Cast, keystone) -> Callable[[str], Image]:
-    """A new image of project home, of a kind that the rows name."""
-    abroad = keystone.find("project", "abroad")
-
-    def make_image(kind: str) -> Image:
-        visibility = "public" if kind == "public" else "shared"
-        fields = {"visibility": visibility, "tags": ["old"]}
-        creator = cast.admin if kind == "public" else cast.owner
-        image = creator.create(**fields) if kind == "queued" else creator.create_with(b"data", **fields)
-        if kind == "guest":
-            assert cast.owner.post(f"/v2/images/{image['id']}/members", {"member": abroad}).status == 200
-        return {"id": image["id"], "abroad": abroad}
-
-    return make_image
 
 
 @pytest.mark.parametrize(("operation", "kind", "act", "expected"), ROWS, ids=[f"{row[0]} {row[1]}" for row in ROWS])

@@ -13,9 +13,9 @@ from .conftest import PASSWORD, Caller, grant, options
 
 
 @pytest.fixture(scope="module")
-def doubting(keystone, tmp_path_factory):
+def doubting(keystone, tmp_path_factory, on_the_database):
     """A service that asks Keystone about every token anew."""
-    settings = options(keystone, KEYSTONE_AUTHTOKEN_TOKEN_CACHE_TIME="0")
+    settings = options(keystone, KEYSTONE_AUTHTOKEN_TOKEN_CACHE_TIME="0", **on_the_database)
     data_dir = tmp_path_factory.mktemp("doubting") / "data"
     with running(make_service(data_dir, "together", "keystone", **settings)) as service:
         yield service
@@ -195,11 +195,7 @@ def own_keystone(keystone, tmp_path):
 
     second = Keystone(tmp_path / "keystone", keystone.bin)
     shutil.copytree(keystone.folder, second.folder)
-    for name in ("keystone.conf", "gunicorn.conf.py"):
-        file = second.folder / name
-        text = file.read_text().replace(str(keystone.folder), str(second.folder))
-        file.write_text(text.replace(f":{keystone.port}", f":{second.port}"))
-    yield second.start()
+    yield second.configure().start()
     second.stop()
 
 
