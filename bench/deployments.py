@@ -8,7 +8,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bench.load import Client
@@ -92,9 +92,11 @@ def on_postgresql(place: Path, cluster: Cluster) -> Iterator[Target]:
 @contextmanager
 def apart(place: Path) -> Iterator[Target]:
     """The API and the registry as two daemons."""
-    with _daemon(place, "registry", ()) as (registry, first):
-        with _daemon(place, "api", ("--auth", "trusted", "--registry", f"http://127.0.0.1:{registry}")) as (port, pid):
-            yield Target(APART, port, (first, pid), _sqlite(place), place, (first, pid))
+    with ExitStack() as stack:
+        registry, first = stack.enter_context(_daemon(place, "registry", ()))
+        words = ("--auth", "trusted", "--registry", f"http://127.0.0.1:{registry}")
+        port, second = stack.enter_context(_daemon(place, "api", words))
+        yield Target(APART, port, (first, second), _sqlite(place), place, (first, second))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from bench.load import PROJECT, Client
+from bench.load import Client
 from bench.postgres import connect, execute
 from bench.target import Target
 
@@ -64,7 +64,9 @@ def _copy(database: _Database, models: list[str], count: int) -> None:
         names = _own_names(tables, found)
         ids = [{name: str(uuid.uuid4()) for name in names} for _ in steps]
         for table, rows in found.items():
-            copies = (_renew(row, tables[table], new, step + 1) for step, new in zip(steps, ids) for row in rows)
+            copies = (
+                _renew(row, tables[table], new, step + 1) for step, new in zip(steps, ids, strict=True) for row in rows
+            )
             for batch in _batches(copies):
                 database.insert(table, tables[table], batch)
 
@@ -81,16 +83,17 @@ def _own_names(tables: dict[str, list[str]], found: dict[str, list[tuple[Any, ..
 
 
 def _renew(row: Sequence[Any], columns: Sequence[str], names: dict[str, str], step: int) -> list[Any]:
-    copy = []
-    for column, value in zip(columns, row, strict=True):
-        if isinstance(value, str) and len(value) >= 36:
-            value = _UUID.sub(lambda match: names.get(match[0], match[0]), value)
-        elif column in _TIMES and isinstance(value, int):
-            value -= step * 1000
-        elif column in _TIMES and isinstance(value, datetime):
-            value -= timedelta(milliseconds=step)
-        copy.append(value)
-    return copy
+    return [_renew_value(column, value, names, step) for column, value in zip(columns, row, strict=True)]
+
+
+def _renew_value(column: str, value: Any, names: dict[str, str], step: int) -> Any:
+    if isinstance(value, str) and len(value) >= 36:
+        return _UUID.sub(lambda match: names.get(match[0], match[0]), value)
+    if column in _TIMES and isinstance(value, int):
+        return value - step * 1000
+    if column in _TIMES and isinstance(value, datetime):
+        return value - timedelta(milliseconds=step)
+    return value
 
 
 def _batches(rows: Iterator[list[Any]]) -> Iterator[list[list[Any]]]:

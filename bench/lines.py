@@ -18,7 +18,7 @@ class Verdict:
 
     def __str__(self) -> str:
         if self.value is None:
-            return f"{self.text}: not measured"
+            return f"{self.text}: not measured" if self.is_kept is None else f"**{self.text}**"
         return f"{self.text}: {self.value:.2f} {'met' if self.is_kept else '**BROKEN**'}"
 
 

@@ -41,7 +41,7 @@ plugin = {plugin}
 virtualenv = {environment}
 module = glance.wsgi.api:application
 http-socket = 127.0.0.1:{port}
-http-chunked-input = true
+chunked-input-limit = 4194304
 buffer-size = 65535
 master = true
 lazy-apps = true
@@ -69,8 +69,7 @@ def glance(place: Path, cluster: Cluster) -> Iterator[Target]:
     (place / "glance-api.conf").write_text(CONF.format(**names))
     (place / "uwsgi.ini").write_text(UWSGI_INI.format(**names))
     run([PEER / "bin/glance-manage", "--config-file", place / "glance-api.conf", "db", "sync"], cwd=place)
-    words = ["uwsgi", "--ini", place / "uwsgi.ini"]
-    with serving(words, place / "uwsgi.log", answers(port)) as pid:
+    with serving(["uwsgi", "--ini", place / "uwsgi.ini"], place / "uwsgi.log", answers(port)) as pid:
         yield Target(GLANCE, port, (pid, cluster.pid), database, place)
 
 

@@ -1,11 +1,12 @@
-"""Rows about many images: a page costs the same however many there are, and so does a search; and the registry apart."""
+"""Rows about many images: a page and a search cost the same however many there are; and about the registry apart."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from bench.lines import Line, Verdict, at_most, show, within
 from bench.load import Client
-from bench.suite import Suite
+from bench.suite import Suite, Take
 from bench.target import APART, OURS, SHIPPED, TITLES, NotMeasured, Sample, Target
 
 PAGE = 100
@@ -56,9 +57,8 @@ def pages(suite: Suite) -> Iterator[Line]:
 
 def _compare_sizes(suite: Suite, targets: dict[int, Target], caller: _Caller, which: str) -> Line:
     paths = {size: _page(caller.client(target), caller, which) for size, target in targets.items()}
-    takes = {
-        str(size): lambda target=target, path=paths[size]: _take(suite, target, caller.client(target), path)  # type: ignore[misc]
-        for size, target in targets.items()
+    takes: dict[str, Take] = {
+        str(size): partial(_take, suite, target, caller.client, paths[size]) for size, target in targets.items()
     }
     found = suite.in_turn(takes)
     dearest, cheapest = max(one.cpu for one in found.values()), min(one.cpu for one in found.values())
@@ -84,7 +84,8 @@ def _page(client: Client, caller: _Caller, which: str) -> str:
     return path
 
 
-def _take(suite: Suite, target: Target, client: Client, path: str) -> Sample:
+def _take(suite: Suite, target: Target, connect: Callable[[Target], Client], path: str) -> Sample:
+    client = connect(target)
     sample = target.measure(lambda: client.request("GET", path), suite.times(target, 200))
     client.close()
     return sample
@@ -101,7 +102,8 @@ def filters(suite: Suite) -> Iterator[Line]:
             path = f"/v2/images?limit=25&{query}"
             found = len(client.get(path)["images"])
             assert found == count, (query, found)
-            return _take(suite, target, client, path)
+            client.close()
+            return _take(suite, target, Target.client, path)
 
         for name in [one for one in OURS if one in suite.only]:
             try:

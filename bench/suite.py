@@ -5,19 +5,21 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 from bench import deployments, peer, references
 from bench.filling import fill
-from bench.lines import Bound, Line, show
-from bench.load import MIB
+from bench.lines import Bound, Line, Verdict, show
+from bench.load import MIB, Refused
 from bench.postgres import POSTGRES, Cluster, cluster
-from bench.target import (
-    APART, GLANCE, NGINX, OURS, POSTGRESQL, SHIPPED, TITLES, UWSGI, NotMeasured, Sample, Target,
-)  # fmt: skip
+from bench.target import APART, GLANCE, NGINX, OURS, POSTGRESQL, SHIPPED, TITLES, UWSGI, NotMeasured, Sample, Target
 
+Take = Callable[[], Sample]
 Work = Callable[[Target], Sample]
+
+_WARM = 20
 
 
 @dataclass
@@ -65,6 +67,8 @@ class Suite:
             except NotMeasured as reason:
                 self._missing[name] = str(reason)
                 raise
+            if name != NGINX:
+                _warm(target)
             if images:
                 fill(target, images)
             self._running[name, images] = target
@@ -108,41 +112,55 @@ class Suite:
         beside: Sequence[str] = (GLANCE,),
         on: Sequence[str] = OURS,
         images: int = 0,
-        extra: dict[str, Callable[[], Sample]] | None = None,
+        extra: dict[str, Take] | None = None,
     ) -> Iterator[Line]:
         """Do the work on every deployment and reference in turn, some rounds long; a line for each deployment.
 
         `extra` are references that are no servers.
         """
-        takes: dict[str, Callable[[], Sample]] = {}
-        missing: dict[str, str] = {}
+        takes: dict[str, Take] = {}
+        failed: dict[str, str] = {}
         for name in [name for name in on if name in self.only or name not in OURS] + list(beside):
             try:
-                target = self.target(name, images if name != NGINX else 0)
+                target = self.target(name, 0 if name == NGINX else images)
             except NotMeasured as reason:
-                missing[name] = str(reason)
-                continue
-            takes[name] = lambda target=target: work(target)  # type: ignore[misc]
-        takes |= extra or {}
-        medians = self.in_turn(takes)
+                failed[name] = f"not measured: {reason}"
+            else:
+                takes[name] = partial(work, target)
+        medians = self.in_turn(takes | (extra or {}), failed)
         others = {name: sample for name, sample in medians.items() if name not in on}
         notes = [f"{TITLES[name]} {show(one.wall, unit)}, CPU {show(one.cpu, unit)}" for name, one in others.items()]
-        notes += [f"{TITLES[name]}: not measured: {missing[name]}" for name in beside if name in missing]
+        notes += [f"{TITLES[name]}: {failed[name]}" for name in beside if name in failed]
         for name in on:
-            if name in missing:
-                yield Line(row, title, TITLES[name], f"not measured: {missing[name]}")
+            if name in failed:
+                broken = (Verdict(failed[name], None, False),) if name in takes else ()
+                yield Line(row, title, TITLES[name], failed[name], verdicts=broken)
             elif name in medians:
                 own = medians[name]
                 kept = tuple(bound.judge(own, others, unit) for bound in bounds if name in bound.on)
                 yield Line(row, title, TITLES[name], show(own.wall, unit), show(own.cpu, unit), tuple(notes), kept)
 
-    def in_turn(self, takes: dict[str, Callable[[], Sample]]) -> dict[str, Sample]:
-        """Medians of rounds in which each took its turn."""
+    def in_turn(self, takes: dict[str, Take], failed: dict[str, str] | None = None) -> dict[str, Sample]:
+        """Medians of rounds in which each took its turn. Who is refused an answer falls out, into `failed`."""
         samples: dict[str, list[Sample]] = {name: [] for name in takes}
         for _ in range(self.scaled(self.rounds, 1)):
-            for name, take in takes.items():
-                samples[name].append(take())
+            for name in list(samples):
+                try:
+                    samples[name].append(takes[name]())
+                except Refused as refusal:
+                    if failed is None:
+                        raise
+                    failed[name] = f"failed: {refusal}"
+                    del samples[name]
         return {
             name: Sample(median(one.wall for one in found), median(one.cpu for one in found))
             for name, found in samples.items()
         }
+
+
+def _warm(target: Target) -> None:
+    """Ask each worker something, so that what it does once is done."""
+    for _ in range(_WARM):
+        client = target.client()
+        client.get("/v2/images?limit=1")
+        client.close()
