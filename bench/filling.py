@@ -18,6 +18,8 @@ from bench.target import Target
 
 MODELS = 20
 _BATCH = 1000
+_STEP = 1009
+"""Microseconds between copies; SQLite's clock tells milliseconds, and no two images shall be of one moment."""
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TIMES = ("created_at", "updated_at")
 
@@ -90,9 +92,9 @@ def _renew_value(column: str, value: Any, names: dict[str, str], step: int) -> A
     if isinstance(value, str) and len(value) >= 36:
         return _UUID.sub(lambda match: names.get(match[0], match[0]), value)
     if column in _TIMES and isinstance(value, int):
-        return value - step * 1000
+        return value - step * _STEP
     if column in _TIMES and isinstance(value, datetime):
-        return value - timedelta(milliseconds=step)
+        return value - timedelta(microseconds=step * _STEP)
     return value
 
 
