@@ -4,15 +4,14 @@ Exits 1 when a bound is broken. The names of rows are in ROWS.
 """
 
 import argparse
-import signal
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 from bench import rows_data, rows_metadata, rows_scale, rows_sendfile, rows_start
 from bench.lines import Line
+from bench.place import new_place
 from bench.suite import Suite
 from bench.table import PAGE, describe_load, describe_machine, render
 from bench.target import OURS
@@ -42,11 +41,10 @@ ROWS: dict[str, Callable[[Suite], Iterator[Line]]] = {
 def main(words: list[str]) -> int:
     """Print lines as they come; the page is written where all rows were measured as they should be."""
     options = _parse(words)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     machine, before = describe_machine(), describe_load()
     lines = []
     with ExitStack() as stack:
-        suite = Suite(stack, _a_place(stack), options.quick, tuple(options.only or OURS), options.rounds)
+        suite = Suite(stack, new_place(stack), options.quick, tuple(options.only or OURS), options.rounds)
         for name in options.rows or ROWS:
             for line in ROWS[name](suite):
                 lines.append(line)
@@ -69,16 +67,6 @@ def _parse(words: list[str]) -> argparse.Namespace:
     if unknown := set(options.rows) - set(ROWS):
         parser.error(f"no such row: {', '.join(sorted(unknown))}")
     return options
-
-
-def _a_place(stack: ExitStack) -> Path:
-    """A directory that ends with the run, and that the database server's user may pass through."""
-    place = Path(
-        stack.enter_context(tempfile.TemporaryDirectory(prefix="glancelite-bench-", ignore_cleanup_errors=True))
-    )
-    place.chmod(0o755)
-    (place / "files").mkdir()
-    return place
 
 
 def _sentence(line: Line) -> str:
