@@ -37,10 +37,9 @@ def main(words: list[str]) -> int:
         suite = Suite(stack, new_place(stack), options.quick)
         found = {title: _against_images(suite, path) for title, path in _REQUESTS.items()}
         _draw("cost-by-images.png", found, "images", "CPU of a request, ms", lambda one: one.cpu * 1000)
-        uploads = {"uploads of 64 MiB at once": _against_streams(suite)}
-        _draw(
-            "wall-by-uploads.png", uploads, "uploads at once", "wall until the last has ended, s", lambda one: one.wall
-        )
+        size = suite.scaled(64, 8)
+        uploads = {f"uploads of {size} MiB at once": _against_streams(suite, suite.data(size))}
+        _draw("wall-by-uploads.png", uploads, "uploads", "wall until the last has ended, s", lambda one: one.wall)
     return 0
 
 
@@ -59,9 +58,8 @@ def _request(suite: Suite, path: str, target: Target) -> Sample:
     return sample
 
 
-def _against_streams(suite: Suite) -> Curves:
+def _against_streams(suite: Suite, file: Path) -> Curves:
     curves: Curves = {}
-    file = suite.data(suite.scaled(64, 8))
     for streams in STREAMS:
         _add(curves, streams, suite, partial(upload_at_once, file=file, streams=streams))
     return curves
@@ -75,11 +73,12 @@ def _add(curves: Curves, at: int, suite: Suite, work: Callable[[Target], Sample]
             takes[TITLES[name]] = partial(work, suite.target(name, images))
         except NotMeasured as reason:
             print(f"{TITLES[name]}: not measured: {reason}")
-    for title, sample in suite.in_turn(takes, failed := {}).items():
+    failed: dict[str, str] = {}
+    for title, sample in suite.in_turn(takes, failed).items():
         curves.setdefault(title, []).append((at, sample))
         print(f"{at:>7} {title}: {sample.wall * 1000:.2f} ms, CPU {sample.cpu * 1000:.2f} ms", flush=True)
-    for title, reason in failed.items():
-        print(f"{at:>7} {title}: {reason}", flush=True)
+    for title, text in failed.items():
+        print(f"{at:>7} {title}: {text}", flush=True)
 
 
 def _draw(name: str, found: dict[str, Curves], across: str, up: str, value: Callable[[Sample], float]) -> None:
@@ -100,13 +99,17 @@ def _draw(name: str, found: dict[str, Curves], across: str, up: str, value: Call
 
 
 def _draw_area(area: Any, title: str, curves: Curves, value: Callable[[Sample], float]) -> None:
+    from matplotlib.ticker import LogLocator
+
     for label, points in curves.items():
         area.plot([at for at, _ in points], [value(one) for _, one in points], marker="o", label=label.replace("`", ""))
     area.set_title(title, fontsize="medium")
     area.set_xscale("log")
     area.set_yscale("log")
     area.set_xticks([at for at, _ in next(iter(curves.values()))])
-    area.get_xaxis().set_major_formatter(lambda at, _: f"{at:,.0f}")
+    area.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    for axis in (area.xaxis, area.yaxis):
+        axis.set_major_formatter(lambda at, _: f"{at:,g}")
     area.minorticks_off()
     area.grid(alpha=0.3)
 
