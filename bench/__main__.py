@@ -1,94 +1,78 @@
-"""Measures what the project promises about time and memory: `make bench`. Exits 1 when a bound is not kept.
+"""Measures what the project promises about time, processor and memory: `make bench`, or `python -m bench NAME…`.
 
-Each measurement is taken in turn with a reference of the same kind (an empty Python for a start, the bare hashes for an
-upload), so that a ratio tells something on any machine.
+Exits 1 when a bound is broken. The names of rows are in ROWS.
 """
 
+import argparse
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
-from statistics import median
-from tempfile import TemporaryDirectory
 
-from bench.measures import (
-    command,
-    measure_hashes,
-    measure_memory,
-    measure_start,
-    measure_upload,
-    run,
-    serve,
-)
+from bench import rows_data, rows_metadata, rows_scale, rows_sendfile, rows_start
+from bench.lines import Line
+from bench.place import new_place
+from bench.suite import Suite
+from bench.table import PAGE, describe_load, describe_machine, render
+from bench.target import OURS
 
-TIMES = 5
-MIB = 1 << 20
-UPLOAD_BYTES = 256 * MIB
-
-
-@dataclass(frozen=True)
-class Row:
-    """A measured value, its bound (None: none is promised) and the reference it was taken in turn with."""
-
-    name: str
-    value: float
-    unit: str
-    bound: float | None = None
-    reference: float | None = None
-
-    @property
-    def is_kept(self) -> bool:
-        return self.bound is None or self.value <= self.bound
-
-    def __str__(self) -> str:
-        bound = "" if self.bound is None else f"{'keeps' if self.is_kept else 'BREAKS'} {self.bound:g} {self.unit}"
-        ratio = "" if self.reference is None else f"{self.value / self.reference:6.2f} × {self.reference:.3f}"
-        return f"{self.name:<44} {self.value:8.3f} {self.unit:<4} {bound:<18} {ratio}".rstrip()
+ROWS: dict[str, Callable[[Suite], Iterator[Line]]] = {
+    "start": rows_start.start,
+    "cli": rows_start.command_line,
+    "memory": rows_start.memory,
+    "upload": rows_data.upload,
+    "upload-chunked": rows_data.upload_chunked,
+    "upload-parallel": rows_data.upload_parallel,
+    "upload-small": rows_data.upload_small,
+    "download": rows_data.download,
+    "sendfile": rows_sendfile.sendfile,
+    "ranges": rows_data.ranges,
+    "show": rows_metadata.show,
+    "create": rows_metadata.create,
+    "patch": rows_metadata.patch,
+    "list": rows_metadata.list_page,
+    "walk": rows_metadata.walk,
+    "apart": rows_scale.apart,
+    "pages": rows_scale.pages,
+    "filters": rows_scale.filters,
+}
 
 
-def in_turn(measure: Callable[[], float], reference: Callable[[], float], times: int = TIMES) -> tuple[float, float]:
-    """Medians of a measurement and its reference, taken alternately."""
-    pairs = [(measure(), reference()) for _ in range(times)]
-    return median(value for value, _ in pairs), median(value for _, value in pairs)
+def main(words: list[str]) -> int:
+    """Print lines as they come; the page is written where all rows were measured as they should be."""
+    options = _parse(words)
+    machine, before = describe_machine(), describe_load()
+    lines = []
+    with ExitStack() as stack:
+        suite = Suite(stack, new_place(stack), options.quick, tuple(options.only or OURS), options.rounds)
+        for name in options.rows or ROWS:
+            for line in ROWS[name](suite):
+                lines.append(line)
+                print(_sentence(line), flush=True)
+    page = render(lines, machine, before, describe_load())
+    is_whole = not (options.rows or options.quick or options.only)
+    if options.output or is_whole:
+        Path(options.output or PAGE).write_text(page)
+    return 0 if all(line.is_kept for line in lines) else 1
 
 
-def an_empty_python() -> float:
-    return run([sys.executable, "-c", "pass"])
+def _parse(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m bench", description=__doc__)
+    parser.add_argument("rows", nargs="*", metavar="NAME", help=f"rows to measure, of: {', '.join(ROWS)}")
+    parser.add_argument("--only", action="append", choices=OURS, help="measure this deployment (may be repeated)")
+    parser.add_argument("--quick", action="store_true", help="small sizes and one round, to try the benchmark itself")
+    parser.add_argument("--rounds", type=int, default=3, help="how often all take their turn (3)")
+    parser.add_argument("--output", metavar="FILE", help=f"where the page goes, in place of {PAGE.name}")
+    options = parser.parse_args(words)
+    if unknown := set(options.rows) - set(ROWS):
+        parser.error(f"no such row: {', '.join(sorted(unknown))}")
+    return options
 
 
-@contextmanager
-def a_directory() -> Iterator[Path]:
-    with TemporaryDirectory(prefix="glancelite-bench-") as name:
-        yield Path(name)
-
-
-def rows() -> Iterator[Row]:
-    """Everything that is measured, one after the other."""
-    with a_directory() as place:
-        value, reference = in_turn(lambda: measure_start(place), an_empty_python)
-        yield Row("server run: start to first answer", value, "s", 1.0, reference)
-    with a_directory() as place, serve(place) as server:
-        yield Row("server run: memory at rest, 1 worker (PSS)", measure_memory(server.pid) / MIB, "MiB", 80)
-        listing = [*command("image", "list"), "--os-auth-type", "none", "--os-endpoint", server.url]
-        value, reference = in_turn(lambda: run(listing), an_empty_python)
-        yield Row("image list: wall", value, "s", 0.25, reference)
-        value, reference = in_turn(lambda: run(command("--version")), an_empty_python)
-        yield Row("--version: wall", value, "s", 0.1, reference)
-        data = place / "data.raw"
-        data.write_bytes(b"glancelite" * (UPLOAD_BYTES // 10))
-        value, reference = in_turn(lambda: measure_upload(server.url, data), lambda: measure_hashes(data), 3)
-        yield Row("upload of 256 MiB, against md5 and sha512", value, "s", None, reference)
-
-
-def main() -> int:
-    """Print the rows as they come; 1 when one of them breaks its bound."""
-    is_kept = True
-    for row in rows():
-        print(row, flush=True)
-        is_kept &= row.is_kept
-    return 0 if is_kept else 1
+def _sentence(line: Line) -> str:
+    parts = [f"{line.row}: {line.title}", line.deployment, line.wall, line.cpu and f"CPU {line.cpu}", *line.beside]
+    return " | ".join(part for part in (*parts, *map(str, line.verdicts)) if part)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
