@@ -68,6 +68,16 @@ NGINX_SERVER = """
         location @chunked {{
             uwsgi_pass 127.0.0.1:{inner};
         }}
+        location /handed-off{place}/data/images/ {{
+            internal;
+            alias {place}/data/images/;
+            sendfile on;
+            etag off;
+            add_header ETag $upstream_http_etag;
+            add_header Last-Modified $upstream_http_last_modified;
+            add_header Content-MD5 $upstream_http_content_md5;
+            add_header x-openstack-request-id $upstream_http_x_openstack_request_id;
+        }}
     }}
 """
 
@@ -108,8 +118,12 @@ def behind_nginx(place: Path, prefix: tuple[str, ...] = ()) -> Iterator[Target]:
     wsgi = Path(__file__).parents[1] / "etc/wsgi/api.wsgi"
     names = {"plugin": PLUGIN, "environment": sys.prefix, "wsgi": wsgi, "inner": inner}
     (place / "uwsgi.ini").write_text(UWSGI_INI.format(**names))
-    write_nginx(place, NGINX_SERVER.format(inner=inner, outer=outer))
-    options = {"GLANCELITE_DATA_DIR": str(place / "data"), "GLANCELITE_PASTE_DEPLOY_FLAVOR": "trusted"}
+    write_nginx(place, NGINX_SERVER.format(inner=inner, outer=outer, place=place))
+    options = {
+        "GLANCELITE_DATA_DIR": str(place / "data"),
+        "GLANCELITE_PASTE_DEPLOY_FLAVOR": "trusted",
+        "GLANCELITE_SENDFILE_HEADER": "X-Accel-Redirect",
+    }
     with (
         serving(["nginx", "-c", place / "nginx.conf"], place / "nginx.out", lambda: None) as front,
         serving([*prefix, "uwsgi", "--ini", place / "uwsgi.ini"], place / "uwsgi.log", answers(outer), options) as back,

@@ -7,6 +7,7 @@ a power cut, or two writers would find out about each other too late.
 import functools
 import random
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -126,6 +127,7 @@ class Connected:
         self._dialect = dialect(db)
         self._now = peewee.SQL(_CLOCKS[self._dialect])
         self._instant = peewee.SQL(_INSTANTS.get(self._dialect, _CLOCKS[self._dialect]))
+        self._line = threading.RLock()
         self._texts: dict[Hashable, tuple[str, list[Any]]] = {}
 
     def close(self) -> None:
@@ -151,11 +153,26 @@ class Connected:
             self._db.close_idle()
 
     @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """SQLite has one writer at a time; others look now and then whether it is free, and of many some never
+        find it so. The writers of one process stand in line instead."""
+        if self._dialect != "sqlite":
+            yield
+        elif self._line.acquire(timeout=_WAIT):
+            try:
+                yield
+            finally:
+                self._line.release()
+        else:
+            raise RegistryUnavailable(reason="database: the line of those who want to write is too long")
+
+    @contextmanager
     def _transaction(self) -> Iterator[None]:
         """One transaction that commits when the block ends and leaves nothing when it raises."""
         is_done = False
+        begin = ["IMMEDIATE"] if self._dialect == "sqlite" else []
         try:
-            with self._connection(), self._db.atomic(*(["IMMEDIATE"] if self._dialect == "sqlite" else [])):
+            with self._turn(), self._connection(), self._db.atomic(*begin):
                 yield
                 is_done = True
         except Repeatable as error:
