@@ -5,6 +5,7 @@ paste ini by themselves (the paste factories below).
 """
 
 import atexit
+import gc
 import hashlib
 import json
 import logging
@@ -130,6 +131,9 @@ def load_wsgi(role: str) -> WSGIApplication:
     application = load_api(config) if role == "api" else load_registry(config)
     start_logging()
     application.start()
+    # What is loaded by now stays: the collector need not look through it again and again.
+    gc.collect()
+    gc.freeze()
     atexit.register(application.stop)
     return application.app
 

@@ -35,6 +35,10 @@ class _Api(Flask):
 
     session_interface = _Sessionless()
 
+    def do_teardown_request(self, *args: Any) -> None: ...
+
+    def do_teardown_appcontext(self, *args: Any) -> None: ...
+
     def full_dispatch_request(self) -> Response:
         try:
             return self.dispatch_request()  # type: ignore[return-value] # our views return nothing else

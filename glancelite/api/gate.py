@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flask import Request, Response, request
+import flask
+from flask import Request, Response
 
 from ..domain.context import ENVIRON_KEY, Context
 from ..domain.image import Image
@@ -40,8 +41,9 @@ def admit(services: Services, operation: "Operation") -> Callable[..., Response]
     """The Flask view of an operation."""
 
     def view(**path: str) -> Response:
-        _check_path()
-        context = _context()
+        request: Request = flask.request._get_current_object()  # type: ignore[attr-defined] # each use asks again
+        _check_path(request)
+        context = _context(request)
         if context.is_system_scoped and services.config["oslo_policy.enforce_scope"] and _is_limited(operation):
             raise Forbidden(reason="A token scoped to the system or a domain has no images; use a project's.")
         is_admin = services.policy.allows(context, "context_is_admin", {})
@@ -66,7 +68,7 @@ def _is_limited(operation: "Operation") -> bool:
     return bool(operation.rule or operation.target or operation.body != "none")
 
 
-def _check_path() -> None:
+def _check_path(request: Request) -> None:
     """The router replaces bytes that are not UTF-8; here they are refused before they name something else."""
     path = request.environ.get("PATH_INFO", "")
     try:
@@ -76,7 +78,7 @@ def _check_path() -> None:
         raise BadRequest(reason="The path is not UTF-8.") from error
 
 
-def _context() -> Context:
+def _context(request: Request) -> Context:
     context = request.environ.get(ENVIRON_KEY)
     if not isinstance(context, Context):
         raise Unauthorized(reason="The pipeline in front of this service does not say who asks.")
