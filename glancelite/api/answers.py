@@ -1,25 +1,16 @@
 """Responses: JSON documents, and bytes that stream."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
-from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import Request, Response
 
 from ..domain.ports import Body
+from ..flaskapp import Answer
 
 BLOCK = 1 << 20
-
-
-class Answer(Response):
-    """A response that goes out as it was made. Werkzeug's own looks once more at what a view may have forgotten, which
-    costs more than the view."""
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        start_response(self.status, self.headers.to_wsgi_list())
-        return self.response  # type: ignore[return-value] # it was made of bytes
 
 
 def json_response(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

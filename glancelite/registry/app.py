@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 from ..domain.ports import Registry
 from ..domain.validate import MAX_DEPTH, parse_json
 from ..errors import BadRequest, GlanceliteError, MethodNotAllowed, NotFound, Unauthorized
+from ..flaskapp import Answer, App
 from .codec import OPERATIONS, error_to_wire, from_wire, is_signed, signature_of, to_wire
 
 MAX_BODY = 16 << 20
@@ -18,7 +19,7 @@ log = logging.getLogger(__name__)
 
 def make_registry_app(registry: Registry, key: bytes) -> Flask:
     """The daemon's app over a registry; it trusts a request for its signature alone."""
-    app = Flask("glancelite-registry", static_folder=None)
+    app = App("glancelite-registry", static_folder=None)
     app.config |= {"PROPAGATE_EXCEPTIONS": True, "MAX_CONTENT_LENGTH": MAX_BODY}
 
     @app.post("/rpc/<operation>")
@@ -54,4 +55,5 @@ def _arguments(operation: str, body: bytes) -> dict[str, object]:
 
 
 def _answer(document: object, status: int) -> Response:
-    return Response(json.dumps(document), status, content_type="application/json")
+    body = json.dumps(document).encode()
+    return Answer([body], status, {"Content-Length": str(len(body))}, content_type="application/json")

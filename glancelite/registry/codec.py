@@ -40,10 +40,23 @@ def signature_of(operation: str) -> tuple[dict[str, Any], Any]:
     return {name: hints[name] for name in names}, hints["return"]
 
 
+_AS_THEY_ARE = frozenset((str, int, float, bool, type(None)))
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    """The fields of a dataclass; nothing for other types."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
+
+
 def to_wire(value: Any) -> Any:
     """A value as JSON knows it."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_wire(getattr(value, field.name)) for field in fields(value)}
+    kind = type(value)
+    if kind in _AS_THEY_ARE:
+        return value
+    names = _field_names(kind)  # type: ignore[arg-type] # a class is hashable
+    if names:
+        return {name: to_wire(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {key: to_wire(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
@@ -97,7 +110,17 @@ def _listless(value: Any) -> Any:
 def _dataclass_reader(kind: type) -> Callable[[Any], Any]:
     hints = get_type_hints(kind)
     readers = {field.name: _reader(hints[field.name]) for field in fields(kind)}
-    return lambda value: kind(**{name: readers[name](item) for name, item in value.items()})
+    wanted = readers.keys()
+
+    def read(value: Any) -> Any:
+        values = {name: readers[name](item) for name, item in value.items()}
+        if values.keys() != wanted:  # the other side is of another version
+            return kind(**values)
+        made: Any = object.__new__(kind)  # the constructor is what takes longest in reading an image
+        made.__dict__.update(values)
+        return made
+
+    return read
 
 
 def error_to_wire(error: GlanceliteError) -> dict[str, Any]:

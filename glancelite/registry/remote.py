@@ -23,14 +23,15 @@ class Connection:
 
     def __init__(self, url: str, key: bytes, timeout: float, max_connections: int) -> None:
         self._url, self._key, self._timeout, self._size = url.rstrip("/"), key, timeout, max_connections
+        self._path = urlsplit(self._url).path
         self._pool = self._make_pool()
 
-    def _make_pool(self) -> urllib3.PoolManager:
-        return urllib3.PoolManager(maxsize=self._size, timeout=self._timeout, retries=False)
+    def _make_pool(self) -> urllib3.HTTPConnectionPool:
+        return urllib3.connection_from_url(self._url, maxsize=self._size, timeout=self._timeout)
 
     def close(self) -> None:
         """Let go of all connections: before a fork, and at the end."""
-        self._pool.clear()
+        self._pool.close()
         self._pool = self._make_pool()
 
     def call(self, operation: str, arguments: dict[str, Any]) -> Any:
@@ -48,7 +49,7 @@ class Connection:
         for attempt in range(attempts):
             headers = {"Content-Type": "application/json"} | sign(self._key, operation, body)
             try:
-                return self._pool.request("POST", f"{self._url}/rpc/{operation}", body=body, headers=headers)
+                return self._pool.urlopen("POST", f"{self._path}/rpc/{operation}", body, headers, retries=False)
             except urllib3.exceptions.HTTPError as error:
                 if attempt + 1 == attempts or isinstance(error, urllib3.exceptions.NewConnectionError):
                     raise RegistryUnavailable(reason=f"no answer from {self._url}: {type(error).__name__}") from error

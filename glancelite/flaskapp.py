@@ -1,0 +1,42 @@
+"""Flask as both of our apps use it: routing, a request, one way to say errors. What nobody here needs is left out.
+
+Sessions, signals and the hooks around a view are half of what Flask does for a small request; looking once more at what
+a response may lack is more than our views take to make one.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from flask import Flask, Request, Response
+from flask.sessions import NullSession, SessionInterface, SessionMixin
+
+_NO_SESSION = NullSession()
+
+
+class Answer(Response):
+    """A response that goes out as it was made: of bytes, with all its headers."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response(self.status, self.headers.to_wsgi_list())
+        return self.response  # type: ignore[return-value] # it was made of bytes
+
+
+class App(Flask):
+    """A Flask app without sessions, signals and hooks. Its views and error handlers return responses."""
+
+    class _Sessionless(SessionInterface):
+        def open_session(self, app: Flask, request: Request) -> SessionMixin:
+            return _NO_SESSION
+
+    session_interface = _Sessionless()
+
+    def do_teardown_request(self, *args: Any) -> None: ...
+
+    def do_teardown_appcontext(self, *args: Any) -> None: ...
+
+    def full_dispatch_request(self) -> Response:
+        try:
+            return self.dispatch_request()  # type: ignore[return-value] # see above
+        except Exception as error:
+            return self.handle_user_exception(error)  # type: ignore[return-value]
