@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,10 @@ import urllib3
 START_SECONDS = 20
 PATCH_21 = "application/openstack-images-v2.1-json-patch"
 PATCH_20 = "application/openstack-images-v2.0-json-patch"
+
+
+database_of: Callable[[Path], Mapping[str, str]] = lambda data_dir: {}
+"""The option that says where the database of a data directory is; `databases.on_chosen_database` may replace it."""
 
 
 def free_port() -> int:
@@ -143,6 +147,12 @@ class Service:
         for daemon in reversed(self.daemons):
             daemon.kill()
 
+    @property
+    def database(self) -> str:
+        """The URL of its database."""
+        given = self.daemons[0].options.get("GLANCELITE_DATABASE_CONNECTION")
+        return given or f"sqlite:///{self.data_dir}/glancelite.sqlite"
+
     def fsck(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """`glancelite fsck` with this service's configuration (where the registry is, this host's database)."""
         words = command("fsck", "--data-dir", str(self.data_dir), *arguments)
@@ -156,6 +166,8 @@ def make_service(
 ) -> Service:
     """A service that is not started yet. `options` are GLANCELITE_… variables without their prefix."""
     data_dir.mkdir(parents=True, exist_ok=True)
+    if "DATABASE_CONNECTION" not in options:
+        options = {**database_of(data_dir), **options}
     variables = {f"GLANCELITE_{name}": value for name, value in options.items()}
     arguments: tuple[str, ...] = ("--auth", auth, "--workers", str(workers))
     if deployment == "together":
