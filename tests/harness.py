@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +24,9 @@ PATCH_21 = "application/openstack-images-v2.1-json-patch"
 PATCH_20 = "application/openstack-images-v2.0-json-patch"
 
 
-database_of: Callable[[Path], Mapping[str, str]] = lambda data_dir: {}
-"""The option that says where the database of a data directory is; `databases.on_chosen_database` may replace it."""
+def database_of(data_dir: Path) -> Mapping[str, str]:
+    """The option that says where the database of a data directory is: `databases.on_chosen_database` replaces this."""
+    return {}
 
 
 def free_port() -> int:

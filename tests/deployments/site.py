@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import urllib3
 import harness
+import urllib3
 from harness import environment
 
 USER = "www-data"

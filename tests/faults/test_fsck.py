@@ -132,7 +132,7 @@ STATEMENTS = {
     "UPDATE images SET checksum = 'other' WHERE id = :image": "image :image: its size or hashes are not those of its",
     "UPDATE images SET os_hash_value = NULL WHERE id = :image": "image :image: its size or hashes are not those of its",
     "DELETE FROM locations WHERE image_id = :image": "image :image: it is active but has no location",
-    f"UPDATE blobs SET state = 'dropping', drop_at = {1 << 60} WHERE image_id = :image": "image :image: a location of it",
+    f"UPDATE blobs SET state = 'dropping', drop_at = {1 << 50} WHERE image_id = :image": "image :image: a location of",
     "DELETE FROM blobs WHERE image_id = :image": "image :image: a location of it names no live blob",
     "UPDATE images SET tags = '[\"planted\"]' WHERE id = :image": "image :image: its search marks are not those of",
     "UPDATE blobs SET size = size + 1 WHERE image_id = :image": "image :image: its data ",

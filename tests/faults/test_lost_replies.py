@@ -161,7 +161,7 @@ def test_a_delete_whose_answer_is_lost_is_a_delete(start_rig: Callable[..., Rig]
     rig.assert_clean()
 
 
-# A server of databases, and what is between it and the service ---------------------------------------------------------
+# A server of databases, and what is between it and the service --------------------------------------------------------
 
 on_server = pytest.mark.only_on("postgresql", "mysql")
 together_and_apart = pytest.mark.parametrize("deployment", ["together", "apart"])

@@ -61,7 +61,7 @@ def test_file_rename_directory_and_commit_are_on_disk_before_the_204(
     at = {name: [number for number, line in enumerate(whole_calls(record)) if re.search(step, line)]
           for name, step in steps.items()}  # fmt: skip
     assert all(at.values()), at
-    # Commits are many (SQLite syncs one itself, a server is told to): of interest is that it is once more between the bytes and the answer.
+    # Commits are many (SQLite syncs, a server is told): of interest is that one is between the bytes and the answer.
     order = [max(at[name]) for name in steps if name != "the commit"]
     assert order == sorted(order), at
     *_, synced, answered = order
