@@ -1,6 +1,6 @@
-"""Database servers for tests: a PostgreSQL and a MariaDB of one's own, started when the first test asks for it.
+"""Database servers for tests: a PostgreSQL and a MariaDB of one's own.
 
-`GLANCELITE_TEST_DB` names what the shared services run on: sqlite (the default), postgresql or mysql.
+`GLANCELITE_TEST_DB` names what every service that a test makes runs on: sqlite (the default), postgresql or mysql.
 """
 
 import os
@@ -169,7 +169,7 @@ def on_chosen_database(new_url: Callable[[], str | None]) -> Iterator[None]:
 
 
 def read_rows(url: str, statement: str, *values: object) -> list[tuple[Any, ...]]:
-    """Rows of any database; `?` stands for a value. (`key` is a word of MariaDB's own, `blobs.key` is not.)"""
+    """Rows of any database; `?` stands for a value. (Say `blobs.key`: `key` alone is a word of MariaDB.)"""
     with _cursor(url) as cursor:
         _execute(cursor, statement, values)
         return list(cursor.fetchall())
@@ -202,7 +202,8 @@ def connect(url: str) -> Any:
     import pymysql
 
     where = {"host": parts.hostname, "port": parts.port, "user": parts.username, "database": parts.path[1:]}
-    return pymysql.connect(**where, autocommit=True)
+    quotes = "SET SESSION sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES')"  # a column may be called "key" everywhere
+    return pymysql.connect(**where, autocommit=True, init_command=quotes)
 
 
 def _execute(cursor: Any, statement: str, values: tuple[object, ...]) -> None:

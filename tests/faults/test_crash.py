@@ -15,6 +15,8 @@ import pytest
 import urllib3
 from faults.rig import BLOCK, LEASE, Rig, eventually
 
+pytestmark = pytest.mark.timeout(300)  # the first test of a deployment waits for all of its crashes
+
 DATA = os.urandom(2 * BLOCK + 4321)
 OTHER_DATA = os.urandom(BLOCK + 17)
 
