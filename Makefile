@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Two files at a time: much of a test is waiting for a process or a disk.
-ON_DATABASES := tests/api tests/contract tests/lockstep
+ON_DATABASES := tests/api tests/contract tests/lockstep tests/cli tests/faults tests/deployments
+SLOW_ON_DATABASES := tests/cli tests/faults
 PARALLEL := -n 2 --dist loadfile
 
 .PHONY: help demo dev test test-all lint format check serve bench bench-peer bench-plots bench-soak docs clean
@@ -41,7 +42,9 @@ test: $(READY) $(PEER)/complete ## the test suite
 test-all: $(READY) $(PEER)/complete ## what takes longer: databases, Keystone, real clients, fuzzing, the slow crashes
 	$(BIN)/python -m pytest $(PARALLEL) -m slow
 	GLANCELITE_TEST_DB=postgresql $(BIN)/python -m pytest $(PARALLEL) -m 'not slow' $(ON_DATABASES)
+	GLANCELITE_TEST_DB=postgresql $(BIN)/python -m pytest $(PARALLEL) -m slow $(SLOW_ON_DATABASES)
 	GLANCELITE_TEST_DB=mysql $(BIN)/python -m pytest $(PARALLEL) -m 'not slow' $(ON_DATABASES)
+	GLANCELITE_TEST_DB=mysql $(BIN)/python -m pytest $(PARALLEL) -m slow $(SLOW_ON_DATABASES)
 
 lint: $(READY) ## ruff, mypy, layers
 	$(BIN)/ruff check .

@@ -24,6 +24,11 @@ PATCH_21 = "application/openstack-images-v2.1-json-patch"
 PATCH_20 = "application/openstack-images-v2.0-json-patch"
 
 
+def database_of(data_dir: Path) -> Mapping[str, str]:
+    """The option that says where the database of a data directory is: `databases.on_chosen_database` replaces this."""
+    return {}
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
@@ -143,6 +148,12 @@ class Service:
         for daemon in reversed(self.daemons):
             daemon.kill()
 
+    @property
+    def database(self) -> str:
+        """The URL of its database."""
+        given = self.daemons[0].options.get("GLANCELITE_DATABASE_CONNECTION")
+        return given or f"sqlite:///{self.data_dir}/glancelite.sqlite"
+
     def fsck(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """`glancelite fsck` with this service's configuration (where the registry is, this host's database)."""
         words = command("fsck", "--data-dir", str(self.data_dir), *arguments)
@@ -156,6 +167,8 @@ def make_service(
 ) -> Service:
     """A service that is not started yet. `options` are GLANCELITE_… variables without their prefix."""
     data_dir.mkdir(parents=True, exist_ok=True)
+    if "DATABASE_CONNECTION" not in options:
+        options = {**database_of(data_dir), **options}
     variables = {f"GLANCELITE_{name}": value for name, value in options.items()}
     arguments: tuple[str, ...] = ("--auth", auth, "--workers", str(workers))
     if deployment == "together":

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from databases import on_database
 from harness import Api, Service, make_service, running
 
 SMALL = {
@@ -20,12 +19,10 @@ SMALL = {
 
 
 @pytest.fixture(scope="session", params=["together", "apart"])
-def small(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, new_url: Callable[[], str | None]
-) -> Iterator[Callable[[], Api]]:
+def small(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Api]]:
     """Makes callers, each of a project of their own, of a service where every limit is near."""
     data_dir = tmp_path_factory.mktemp(f"small-{request.param}") / "data"
-    with running(make_service(data_dir, request.param, **SMALL, **on_database(new_url))) as service:
+    with running(make_service(data_dir, request.param, **SMALL)) as service:
         yield lambda: Api(service.url)
 
 

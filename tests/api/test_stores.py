@@ -1,6 +1,5 @@
 """Several stores: told, chosen, preferred, and given up."""
 
-import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -8,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from databases import change_rows, connect
 from harness import Api, Service, make_service, running
 
 STORES = {
@@ -23,8 +23,7 @@ STORES = {
 def many(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service with three stores."""
     data_dir = tmp_path_factory.mktemp(request.param) / "data"
-    database = f"sqlite:///{data_dir}/glancelite.sqlite"  # `add_copy` writes into it
-    with running(make_service(data_dir, request.param, DATABASE_CONNECTION=database, **STORES)) as service:
+    with running(make_service(data_dir, request.param, **STORES)) as service:
         yield service
 
 
@@ -38,15 +37,15 @@ def add_copy(service: Service, image_id: str, store: str, data: bytes) -> None:
     key = str(uuid.uuid4())
     path = service.data_dir / "stores" / store / key
     path.write_bytes(data)
-    with closing(sqlite3.connect(service.data_dir / "glancelite.sqlite", timeout=30)) as database, database:
-        database.row_factory = sqlite3.Row
+    with closing(connect(service.database)) as database, closing(database.cursor()) as cursor:
         for table, changes in (("blobs", {"key": key, "store": store}), ("locations", {"blob": key, "store": store})):
-            found = database.execute(f"SELECT * FROM {table} WHERE image_id = ?", [image_id]).fetchone()
-            row = dict(found) | changes
+            cursor.execute(f"SELECT * FROM {table} WHERE image_id = '{image_id}'")
+            row = dict(zip([column[0] for column in cursor.description], cursor.fetchone(), strict=True)) | changes
             if table == "locations":
-                row |= {"id": None, "position": 1, "url": path.as_uri()}
-            marks = ", ".join("?" * len(row))
-            database.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", list(row.values()))
+                row |= {"position": 1, "url": path.as_uri()}
+                del row["id"]
+            names, marks = ", ".join(f'"{name}"' for name in row), ", ".join("?" * len(row))
+            change_rows(service.database, f"INSERT INTO {table} ({names}) VALUES ({marks})", *row.values())
 
 
 def files(service: Service, store: str) -> set[str]:

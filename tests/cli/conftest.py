@@ -40,10 +40,10 @@ class Done:
 Run = Callable[..., Done]
 
 
-@pytest.fixture(scope="session")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A service as a newcomer starts it: together, and everybody may do everything."""
-    with running(make_service(tmp_path_factory.mktemp("cli") / "data", auth="none")) as service:
+@pytest.fixture(scope="session", params=["together", pytest.param("apart", marks=pytest.mark.slow)])
+def endpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service as a newcomer starts it, where everybody may do everything; and the same in two daemons."""
+    with running(make_service(tmp_path_factory.mktemp("cli") / "data", request.param, auth="none")) as service:
         yield service.url
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,10 @@ class TestLocalRegistry(RegistryContract):
         return local
 
 
-def test_servers_that_start_at_once_apply_each_migration_once(tmp_path: Path) -> None:
-    words = [sys.executable, "-c", MIGRATE, sqlite_url(tmp_path / "new.sqlite")]
+def test_servers_that_start_at_once_apply_each_migration_once(
+    tmp_path: Path, new_url: Callable[[], str | None]
+) -> None:
+    words = [sys.executable, "-c", MIGRATE, new_url() or sqlite_url(tmp_path / "new.sqlite")]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     racers = [subprocess.Popen(words, **pipes) for _ in range(4)]  # type: ignore[call-overload]
     for racer in racers:
@@ -44,6 +47,7 @@ def test_servers_that_start_at_once_apply_each_migration_once(tmp_path: Path) ->
     assert [name for names in applied for name in names] == [path.stem for path in sorted(MIGRATIONS.glob("[0-9]*.py"))]
 
 
+@pytest.mark.only_on("sqlite")
 def test_sqlite_keeps_what_it_has_answered_through_a_power_cut(tmp_path: Path) -> None:
     registry = LocalRegistry(open_database(sqlite_url(tmp_path / "new.sqlite"), 4))
     registry.upgrade()

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import harness
 import urllib3
 from harness import environment
 
@@ -35,6 +36,7 @@ class Site:
     def run(self, words: Sequence[str | Path], options: Mapping[str, str] | None = None) -> None:
         """Run a server in the foreground, configured by its environment."""
         ours = {"GLANCELITE_DATA_DIR": str(self.data_dir), "GLANCELITE_PASTE_DEPLOY_FLAVOR": self.flavor}
+        ours |= {f"GLANCELITE_{name}": value for name, value in harness.database_of(self.data_dir).items()}
         with (self.place / "error.log").open("ab") as log:
             self._processes.append(
                 subprocess.Popen(words, env=environment(ours | dict(options or {})), stdout=log, stderr=log)

@@ -2,7 +2,6 @@
 
 import re
 import socket
-import sqlite3
 import sys
 import threading
 import time
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from databases import change_rows, read_rows
 from harness import Api, Daemon, Service, make_service
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
@@ -50,8 +50,7 @@ class Rig:
 
     service: Service
     images: Path | None = None
-    """Where the store is, if not at its place in the data directory; the same for the database."""
-    database: Path | None = None
+    """Where the store is, if not at its place in the data directory."""
 
     @classmethod
     def make(cls, data_dir: Path, deployment: str = "together", **settings: Any) -> "Rig":
@@ -115,25 +114,15 @@ class Rig:
         return {path.name for path in self.directory.iterdir()} - {MARKER}
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
-        """Rows of the service's SQLite database, read behind its back."""
-        connection = self._connect()
-        try:
-            return connection.execute(statement).fetchall()
-        finally:
-            connection.close()
-
-    def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.database or self.service.data_dir / "glancelite.sqlite", timeout=10)
+        """Rows of the service's database, read behind its back."""
+        return read_rows(self.service.database, statement)
 
     def tamper(self, statement: str, *values: Any) -> None:
-        """Change the service's SQLite database behind its back."""
-        connection = self._connect()
-        with connection:
-            assert connection.execute(statement, values).rowcount, "nothing was tampered with"
-        connection.close()
+        """Change the service's database behind its back."""
+        assert change_rows(self.service.database, statement, *values), "nothing was tampered with"
 
     def live_keys(self) -> set[str]:
-        return {key for (key,) in self.rows("SELECT key FROM blobs WHERE state = 'live'")}
+        return {key for (key,) in self.rows("SELECT blobs.key FROM blobs WHERE state = 'live'")}
 
     def status(self, image_id: str) -> str:
         return str(self.api.show(image_id)["status"])
@@ -152,7 +141,7 @@ class Rig:
 
     def wait_settled(self) -> None:
         """Until nothing of what went wrong is left: no work, no bytes being written or dropped."""
-        left = "SELECT key FROM blobs WHERE state != 'live' UNION ALL SELECT id FROM work"
+        left = "SELECT blobs.key FROM blobs WHERE state != 'live' UNION ALL SELECT id FROM work"
         eventually(lambda: not self.rows(left), 3 * LEASE + 10, "a registry without leftovers")
         assert self.files() == self.live_keys()
 

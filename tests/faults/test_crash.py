@@ -15,6 +15,8 @@ import pytest
 import urllib3
 from faults.rig import BLOCK, LEASE, Rig, eventually
 
+pytestmark = pytest.mark.timeout(300)  # the first test of a deployment waits for all of its crashes
+
 DATA = os.urandom(2 * BLOCK + 4321)
 OTHER_DATA = os.urandom(BLOCK + 17)
 
@@ -118,7 +120,7 @@ def crash(rig: Rig, case: Case, both: bool) -> Crash:
     image_id = image["id"]
     if doing == "refused upload":
         assert rig.api.patch(image_id, [{"op": "replace", "path": "/disk_format", "value": "qcow2"}]).status == 200
-    spared = rig.rows(f"SELECT key FROM blobs WHERE image_id != '{image_id}'")  # what earlier crashes have left
+    spared = rig.rows(f"SELECT blobs.key FROM blobs WHERE image_id != '{image_id}'")  # what earlier crashes have left
     rig.arm("kill", step, role, [key for (key,) in spared])
     try:
         reply = rig.api.delete(f"/v2/images/{image_id}") if doing == "delete" else rig.api.upload(image_id, DATA)

@@ -11,6 +11,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from databases import KIND, copy_database
 from faults.rig import BLOCK, MARKER, RawUpload, Rig
 from harness import environment
 
@@ -22,7 +23,8 @@ LONG_AGO = 3600
 
 def fsck(rig: Rig, *arguments: str) -> tuple[int, str]:
     """The command's exit code and what it says; here and not in a process of its own, for there are many of these."""
-    with redirect_stdout(StringIO()) as said, mock.patch.dict(os.environ, environment(), clear=True):
+    own = environment(rig.service.daemons[0].options)
+    with redirect_stdout(StringIO()) as said, mock.patch.dict(os.environ, own, clear=True):
         code = run(["fsck", "--data-dir", str(rig.service.data_dir), *arguments])
     return code, said.getvalue()
 
@@ -42,25 +44,27 @@ def age(path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The data directory of a stopped service with one image, and the image's id."""
+def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rig, str]:
+    """A stopped service with one image, and the image's id."""
     rig = Rig.make(tmp_path_factory.mktemp("template") / "data")
     rig.service.start()
     image: str = rig.api.create_with(DATA)["id"]
     assert rig.service.stop() == [0]
     rig.assert_clean()
-    return rig.service.data_dir, image
+    return rig, image
 
 
 @pytest.fixture
-def stopped(template: tuple[Path, str], tmp_path: Path) -> Rig:
+def stopped(template: tuple[Rig, str], tmp_path: Path) -> Rig:
     """A stopped service of one's own with that image."""
-    shutil.copytree(template[0], tmp_path / "copy")
-    return Rig.make(tmp_path / "copy")
+    service = template[0].service
+    shutil.copytree(service.data_dir, tmp_path / "copy")
+    elsewhere = {} if KIND == "sqlite" else {"DATABASE_CONNECTION": copy_database(service.database)}
+    return Rig.make(tmp_path / "copy", **elsewhere)
 
 
 @pytest.fixture
-def image_id(template: tuple[Path, str]) -> str:
+def image_id(template: tuple[Rig, str]) -> str:
     return template[1]
 
 
@@ -128,7 +132,7 @@ STATEMENTS = {
     "UPDATE images SET checksum = 'other' WHERE id = :image": "image :image: its size or hashes are not those of its",
     "UPDATE images SET os_hash_value = NULL WHERE id = :image": "image :image: its size or hashes are not those of its",
     "DELETE FROM locations WHERE image_id = :image": "image :image: it is active but has no location",
-    "UPDATE blobs SET state = 'dropping', drop_at = 1 << 60 WHERE image_id = :image": "image :image: a location of it",
+    f"UPDATE blobs SET state = 'dropping', drop_at = {1 << 50} WHERE image_id = :image": "image :image: a location of",
     "DELETE FROM blobs WHERE image_id = :image": "image :image: a location of it names no live blob",
     "UPDATE images SET tags = '[\"planted\"]' WHERE id = :image": "image :image: its search marks are not those of",
     "UPDATE blobs SET size = size + 1 WHERE image_id = :image": "image :image: its data ",

@@ -1,12 +1,12 @@
 """Answers of registry or database that are lost on the way: nobody drops bytes or keeps an image on a guess."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from databases import POSTGRES, new_database, read_rows
 from faults.relay import Relay
 from faults.rig import BLOCK, RawUpload, Rig, eventually, in_background
 
@@ -120,9 +120,8 @@ def test_an_upload_outlives_a_registry_that_is_away_for_longer_than_the_lease(st
     upload.send(bytes(BLOCK))
     rig.wait_status(image["id"], "saving")
     rig.kill(rig.daemon("registry"))
-    now = "(julianday('now') - 2440587.5) * 86400000000"
-    expired = f"SELECT 1 WHERE {now} > (SELECT MAX(alive_until) FROM processes)"
-    eventually(lambda: rig.rows(expired), what="an end of all leases")
+    ((alive_until,),) = rig.rows("SELECT MAX(alive_until) FROM processes")
+    eventually(lambda: time.time() * 1_000_000 > alive_until, what="an end of all leases")
 
     rig.daemon("registry").start()
     upload.send(bytes(BLOCK))
@@ -162,15 +161,16 @@ def test_a_delete_whose_answer_is_lost_is_a_delete(start_rig: Callable[..., Rig]
     rig.assert_clean()
 
 
-# PostgreSQL -----------------------------------------------------------------------------------------------------------
+# A server of databases, and what is between it and the service --------------------------------------------------------
 
-postgres = pytest.mark.needs(POSTGRES)
+on_server = pytest.mark.only_on("postgresql", "mysql")
+together_and_apart = pytest.mark.parametrize("deployment", ["together", "apart"])
 COMMITTING = b"'live'"
 
 
 @pytest.fixture
-def database(postgres_url: str) -> str:
-    return new_database(postgres_url)
+def database(new_url: Callable[[], str]) -> str:
+    return new_url()
 
 
 @pytest.fixture
@@ -184,15 +184,16 @@ def relay(database: str) -> Iterator[Relay]:
 def through(relay: Relay, database: str) -> str:
     """The database's URL by way of the relay."""
     url = urlsplit(database)
-    return url._replace(netloc=f"postgres@127.0.0.1:{relay.port}").geturl()
+    return url._replace(netloc=f"{url.username}@127.0.0.1:{relay.port}").geturl()
 
 
-@postgres
+@on_server
+@together_and_apart
 @pytest.mark.parametrize("lost", ["request", "reply"])
 def test_a_connection_cut_at_the_commit_costs_neither_the_bytes_nor_the_upload(
-    start_rig: Callable[..., Rig], database: str, relay: Relay, lost: str
+    start_rig: Callable[..., Rig], database: str, relay: Relay, lost: str, deployment: str
 ) -> None:
-    rig = start_rig(DATABASE_CONNECTION=through(relay, database), **PATIENT)
+    rig = start_rig(deployment, DATABASE_CONNECTION=through(relay, database), **PATIENT)
     image = rig.api.create()
     relay.arm(COMMITTING, lost)
 
@@ -201,17 +202,18 @@ def test_a_connection_cut_at_the_commit_costs_neither_the_bytes_nor_the_upload(
     assert relay.is_cut.is_set()
     assert reply.status == 204, reply.text
     rig.assert_holds(image["id"], DATA)
-    assert rig.files() == {key for (key,) in read_rows(database, "SELECT key FROM blobs WHERE state = 'live'")}
+    assert rig.files() == rig.live_keys()
     rig.assert_clean()
 
 
-@postgres
+@on_server
+@together_and_apart
 @pytest.mark.parametrize("lost", ["request", "reply"])
 def test_a_database_that_stays_away_after_the_commit_makes_it_503_and_loses_nothing(
-    start_rig: Callable[..., Rig], database: str, relay: Relay, lost: str
+    start_rig: Callable[..., Rig], database: str, relay: Relay, lost: str, deployment: str
 ) -> None:
     settings = {"REGISTRY_COMMIT_PATIENCE": "0.5", "REGISTRY_LEASE_SECONDS": "4"}
-    rig = start_rig(DATABASE_CONNECTION=through(relay, database), **settings)
+    rig = start_rig(deployment, DATABASE_CONNECTION=through(relay, database), **settings)
     image = rig.api.create()
     relay.arm(COMMITTING, lost)
     upload = in_background(rig.api.upload, image["id"], DATA)
@@ -232,9 +234,10 @@ def test_a_database_that_stays_away_after_the_commit_makes_it_503_and_loses_noth
     rig.assert_clean()
 
 
-@postgres
-def test_of_several_uploads_on_postgresql_exactly_one_wins(start_rig: Callable[..., Rig], database: str) -> None:
-    rig = start_rig(workers=2, DATABASE_CONNECTION=database)
+@on_server
+@together_and_apart
+def test_of_several_uploads_by_several_workers_exactly_one_wins(start_rig: Callable[..., Rig], deployment: str) -> None:
+    rig = start_rig(deployment, workers=2)
     for _ in range(5):
         image = rig.api.create()
         bodies = [os.urandom(20000 + number) for number in range(6)]
@@ -246,16 +249,17 @@ def test_of_several_uploads_on_postgresql_exactly_one_wins(start_rig: Callable[.
     rig.assert_clean()
 
 
-@postgres
-def test_deletes_that_race_with_uploads_on_postgresql_leave_nothing(
-    start_rig: Callable[..., Rig], database: str
+@on_server
+@together_and_apart
+def test_deletes_that_race_with_uploads_by_several_workers_leave_nothing(
+    start_rig: Callable[..., Rig], deployment: str
 ) -> None:
-    rig = start_rig(workers=2, DATABASE_CONNECTION=database)
+    rig = start_rig(deployment, workers=2)
     for _ in range(20):
         image = rig.api.create()
         upload = in_background(rig.api.upload, image["id"], DATA)
         assert rig.api.delete(f"/v2/images/{image['id']}").status == 204
         assert upload.result(30).status in (204, 404, 410)
     eventually(lambda: not rig.files(), what="an empty store")
-    assert read_rows(database, "SELECT id FROM work") == []
+    assert rig.rows("SELECT id FROM work") == []
     rig.assert_clean()

@@ -117,7 +117,7 @@ def test_an_upload_paused_beyond_its_lease_is_refused_when_it_goes_on(
     asleep = sleeper(rig)
     try:
         wait_rows(rig, "SELECT 1 FROM images WHERE status = 'queued'", "the image given back by the other worker")
-        left = "is_unlinked = 0" if how_long == "the first unlink" else "state != 'live'"
+        left = "NOT is_unlinked" if how_long == "the first unlink" else "state != 'live'"
         wait_rows(rig, f"SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM blobs WHERE {left})", how_long)
     finally:
         os.kill(asleep, signal.SIGCONT)

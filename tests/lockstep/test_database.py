@@ -1,11 +1,11 @@
 """The database that the migrations make is the one that the models describe."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import peewee
 import pytest
-from databases import POSTGRES, new_database
 
 from glancelite.domain.fields import COLUMNS
 from glancelite.registry.database import open_database, sqlite_url
@@ -30,13 +30,10 @@ def describe(db: peewee.Database) -> dict[str, Any]:
         }
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=[pytest.mark.needs(POSTGRES), pytest.mark.slow])])
-def urls(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
+@pytest.fixture
+def urls(tmp_path: Path, new_url: Callable[[], str | None]) -> list[str]:
     """Two empty databases."""
-    if request.param == "sqlite":
-        return [sqlite_url(tmp_path / name) for name in ("one.sqlite", "two.sqlite")]
-    server = request.getfixturevalue("postgres_url")
-    return [new_database(server) for _ in range(2)]
+    return [new_url() or sqlite_url(tmp_path / name) for name in ("one.sqlite", "two.sqlite")]
 
 
 def test_the_migrated_database_is_the_one_of_the_models(urls: list[str]) -> None:
