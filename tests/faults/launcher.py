@@ -147,7 +147,7 @@ def put_all_steps() -> None:
     put_steps(FileStore, "_write", before="before-first-byte")
     put_fsync_step()
     put_steps(Path, "rename", before="before-rename")
-    put_steps(FileStore, "_sync_directory", before="before-directory-fsync")
+    put_steps(FileStore, "_give_name", after="before-directory-fsync")  # an unlink syncs the directory too
     put_steps(FileStore, "delete", before="before-unlink", after="after-unlink")
     for registry in (LocalRegistry, RemoteRegistry):
         put_steps(registry, "record_unlink", after="between-unlinks")
