@@ -102,7 +102,7 @@ class ListQueries(ImageQueries):
 
     def _are_few(self, source: Source) -> bool:
         some = f"SELECT 1 AS one FROM {source.tables} WHERE {source.where.text} LIMIT {_FEW}"
-        ((count,),) = self._ask(Part(f"SELECT COUNT(*) FROM ({some}) AS some", source.where.values))
+        ((count,),) = self._ask(Part(f"SELECT COUNT(*) FROM ({some}) AS few", source.where.values))
         return bool(count < _FEW)
 
 
