@@ -16,6 +16,8 @@ from .rows import IMAGE_NAMES, LOCATION_NAMES, property_mark, tag_mark, to_image
 
 _FEW = 2000
 """As many images as may be read and sorted for one page. Of more, only those are read that its order puts first."""
+_MOST_LOOKS = 8
+"""As many names and marks are looked at for a rare one."""
 _DEFAULT_SORT = (("created_at", False), ("id", False))
 _NULL_AS: dict[str, str | int] = {"name": "", "size": 0, "container_format": "", "disk_format": ""}
 """What a sort takes NULL for, which each database would put somewhere else."""
@@ -86,18 +88,18 @@ class ListQueries(ImageQueries):
         """
         scopes = _scopes(context, query)
         marks = sorted({*map(tag_mark, query.tags), *(property_mark(*pair) for pair in query.properties)})
-        carried = {mark: Part(_CARRIES, (mark,)) for mark in marks}
+        carried = [_carries(marks)] if marks else []
         carriers = [*(_by_mark(mark) for mark in marks), *_by_name(query.conditions)]
-        chosen = next((one for one in carriers if self._are_few(one)), None)
+        chosen = next((one for one in carriers[:_MOST_LOOKS] if self._are_few(one)), None)
         if chosen is None and carriers and query.sort == _DEFAULT_SORT:
             shown = (Source(scope.tables, _all(scope.where, _standing(query))) for scope in scopes)
             chosen = None if all(map(self._are_few, shown)) else carriers[0]
         if chosen is None:
-            return [Source(scope.tables, _all(scope.where, *carried.values())) for scope in scopes]
+            return [Source(scope.tables, _all(scope.where, *carried)) for scope in scopes]
         here = Part("i.id = " + chosen.id)
         return [chosen._replace(
             tables=f"{chosen.tables} CROSS JOIN images i",
-            where=_all(chosen.where, here, _any(*(scope.test for scope in scopes)), *carried.values()),
+            where=_all(chosen.where, here, _any(*(scope.test for scope in scopes)), *carried),
         )] if scopes else []  # fmt: skip
 
     def _are_few(self, source: Source) -> bool:
@@ -108,7 +110,12 @@ class ListQueries(ImageQueries):
 
 # What is looked for ---------------------------------------------------------------------------------------------------
 
-_CARRIES = "EXISTS (SELECT 1 FROM image_marks c WHERE c.mark = ? AND c.created_at = i.created_at AND c.image_id = i.id)"
+
+def _carries(marks: Sequence[str]) -> Part:
+    """Does `i` carry all of these? One subquery however many they are: databases plan many of them for minutes."""
+    wanted = ", ".join("?" * len(marks))
+    of_image = f"FROM image_marks c WHERE c.mark IN ({wanted}) AND c.created_at = i.created_at AND c.image_id = i.id"
+    return Part(f"(SELECT COUNT(*) {of_image}) = ?", (*marks, len(marks)))
 
 
 def _by_mark(mark: str) -> Source:
