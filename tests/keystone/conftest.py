@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from databases import on_database
 from harness import Api, Service, make_service, running
 from keystone_server import Keystone, install
 
@@ -84,22 +83,15 @@ def endpoint(keystone: Keystone) -> Callable[[str], None]:
     return enter
 
 
-@pytest.fixture(scope="module")
-def on_the_database(new_url: Callable[[], str | None]) -> dict[str, str]:
-    """The option that puts a service of a test file's own on a fresh database of the kind of GLANCELITE_TEST_DB."""
-    return on_database(new_url)
-
-
 @pytest.fixture(scope="session")
 def service(
     keystone: Keystone,
     endpoint: Callable[[str], None],
     tmp_path_factory: pytest.TempPathFactory,
-    new_url: Callable[[], str | None],
 ) -> Iterator[Service]:
     """The service, API and registry apart, that knows its callers from Keystone."""
     stores = {"ENABLED_BACKENDS": "fast:file,cheap:file", "GLANCE_STORE_DEFAULT_BACKEND": "fast"}
-    settings = options(keystone, **stores, **on_database(new_url))
+    settings = options(keystone, **stores)
     made = make_service(tmp_path_factory.mktemp("service") / "data", "apart", "keystone", **settings)
     with running(made) as started:
         endpoint(started.url)

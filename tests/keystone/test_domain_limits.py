@@ -41,12 +41,10 @@ def image_service(strict: Keystone) -> str:
 
 
 @pytest.fixture(scope="module")
-def limited(
-    strict: Keystone, image_service: str, tmp_path_factory: pytest.TempPathFactory, on_the_database: dict[str, str]
-) -> Iterator[Service]:
+def limited(strict: Keystone, image_service: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     ours = strict.call("GET", f"/endpoints?service_id={image_service}")["endpoints"][0]["id"]
     asks = {"KEYSTONE_AUTHTOKEN_INTERFACE": "public", "OSLO_LIMIT_ENDPOINT_ID": ours}
-    settings = options(strict, **READS_LIMITS, **asks, **on_the_database)
+    settings = options(strict, **READS_LIMITS, **asks)
     with running(make_service(tmp_path_factory.mktemp("limited") / "data", "apart", "keystone", **settings)) as started:
         yield started
         assert started.fsck().returncode == 0

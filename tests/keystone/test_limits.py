@@ -55,9 +55,9 @@ def image_service(keystone, service) -> str:
 
 
 @pytest.fixture(scope="module")
-def limited(keystone, image_service, tmp_path_factory, on_the_database):
+def limited(keystone, image_service, tmp_path_factory):
     """A service that keeps projects to those limits, API and registry apart."""
-    settings = options(keystone, **READS_LIMITS, **on_the_database)
+    settings = options(keystone, **READS_LIMITS)
     with running(make_service(tmp_path_factory.mktemp("limited") / "data", "apart", "keystone", **settings)) as started:
         yield started
         assert started.fsck().returncode == 0

@@ -22,11 +22,11 @@ delete = @
 
 
 @pytest.fixture(scope="module")
-def caller(cast: Cast, keystone, tmp_path_factory: pytest.TempPathFactory, on_the_database) -> Iterator[Caller]:
+def caller(cast: Cast, keystone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
     """A member, of a service whose x_service_ properties are for the role `service`."""
     folder = tmp_path_factory.mktemp("protected")
     (folder / "protections.conf").write_text(RULES)
-    settings = options(keystone, PROPERTY_PROTECTION_FILE=str(folder / "protections.conf"), **on_the_database)
+    settings = options(keystone, PROPERTY_PROTECTION_FILE=str(folder / "protections.conf"))
     with running(make_service(folder / "data", "apart", "keystone", **settings)) as service:
         yield Caller(service.url, cast.member.token)
 

@@ -13,9 +13,9 @@ from .conftest import PASSWORD, Caller, grant, options
 
 
 @pytest.fixture(scope="module")
-def doubting(keystone, tmp_path_factory, on_the_database):
+def doubting(keystone, tmp_path_factory):
     """A service that asks Keystone about every token anew."""
-    settings = options(keystone, KEYSTONE_AUTHTOKEN_TOKEN_CACHE_TIME="0", **on_the_database)
+    settings = options(keystone, KEYSTONE_AUTHTOKEN_TOKEN_CACHE_TIME="0")
     data_dir = tmp_path_factory.mktemp("doubting") / "data"
     with running(make_service(data_dir, "together", "keystone", **settings)) as service:
         yield service
