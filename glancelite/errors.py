@@ -337,6 +337,10 @@ class FormatMismatch(UnsupportedMediaType):
     message = "Image {image_id} is declared as {declared}, but its content looks like {detected}."
 
 
+class PreconditionFailed(GlanceliteError):
+    code, status, message = "precondition-failed", 412, "The data of image {image_id} is not what If-Match names."
+
+
 class RangeNotSatisfiable(GlanceliteError):
     code, status, message = "range-not-satisfiable", 416, "{reason}"
 

@@ -1,6 +1,7 @@
 """Responses: JSON documents, and bytes that stream."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -32,7 +33,7 @@ def unchanged_response(headers: Mapping[str, str]) -> Response:
 
 def handed_off_response(header: str, prefix: str, file: str, headers: Mapping[str, str]) -> Response:
     """Leaves it to the web server in front to send this file."""
-    place = quote(f"{prefix}{file}") if header.lower() == "x-accel-redirect" else file
+    place = quote(f"{prefix}{file}") if header.lower() == "x-accel-redirect" else os.fsencode(file).decode("latin-1")
     return Answer([], 200, {**headers, header: place}, content_type="application/octet-stream")
 
 

@@ -7,7 +7,7 @@ from flask import Request
 from werkzeug.http import http_date, is_resource_modified
 
 from ..domain.image import Image
-from ..errors import MultipleRanges, RangeNotSatisfiable
+from ..errors import MultipleRanges, PreconditionFailed, RangeNotSatisfiable
 
 _RANGE = re.compile(r"\s*bytes=\s*(\d*)\s*-\s*(\d*)\s*", re.IGNORECASE | re.ASCII)
 _CONTENT_RANGE = re.compile(r"\s*bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)\s*", re.IGNORECASE | re.ASCII)
@@ -28,10 +28,14 @@ def _last_change(image: Image) -> datetime:
 
 
 def has_data(request: Request, image: Image) -> bool:
-    """Whether the client says, by If-None-Match or If-Modified-Since, that it has this data already."""
-    return not is_resource_modified(
-        request.environ, etag=image.os_hash_value, last_modified=_last_change(image), ignore_if_range=True
-    )
+    """Whether the client says, by If-None-Match or If-Modified-Since, that it has this data already.
+
+    Raises PreconditionFailed (412) where it wants other data or none, by If-Match.
+    """
+    wanted = request.if_match
+    if wanted and not (wanted.star_tag or wanted.is_strong(image.os_hash_value or "")):
+        raise PreconditionFailed(image_id=image.id)
+    return not _is_other(request, image, "If-None-Match", "If-Modified-Since")
 
 
 def choose_part(request: Request, image: Image) -> tuple[int, int] | None:
@@ -39,11 +43,24 @@ def choose_part(request: Request, image: Image) -> tuple[int, int] | None:
 
     With If-Range, a part is sent only of the data that the client has begun to take.
     """
-    if "If-Range" in request.headers and is_resource_modified(
-        request.environ, etag=image.os_hash_value, last_modified=_last_change(image), ignore_if_range=False
-    ):
+    if "If-Range" in request.headers and _is_other(request, image, "If-Range", "Range"):
         return None
     return parse_range(request, image.size or 0)
+
+
+def _is_other(request: Request, image: Image, *conditions: str) -> bool:
+    """Whether these headers tell of other data than the image's. One that is not understood tells of nothing."""
+    names = ("HTTP_" + condition.upper().replace("-", "_") for condition in conditions)
+    asked = {name: request.environ[name] for name in names if name in request.environ}
+    try:
+        return is_resource_modified(
+            {"REQUEST_METHOD": "GET"} | asked,
+            etag=image.os_hash_value,
+            last_modified=_last_change(image),
+            ignore_if_range="If-Range" not in conditions,
+        )
+    except OverflowError:  # a year beyond all calendars
+        return True
 
 
 def parse_range(request: Request, size: int) -> tuple[int, int] | None:

@@ -59,8 +59,10 @@ class CheckQueries(BlobQueries, ProcessQueries):
         kept = LocationRow.select(LocationRow.blob).where(LocationRow.blob.is_null(False))
         stray = live.where(BlobRow.key.not_in(kept))
         back = ImageRow.select(ImageRow.id).where(ImageRow.deleted_at.is_null(False), ImageRow.status.not_in(DELETED))
+        wrong = ImageRow.select(ImageRow.id).where(ImageRow.is_gone != ImageRow.status.in_(DELETED))
         return [
             *(Finding(f"blob {key}", "it is live but its image is deleted") for (key,) in self._rows(stray)),
+            *(Finding(f"image {image}", "lists take it for what its status is not") for (image,) in self._rows(wrong)),
             *(Finding(f"image {image}", "it was deleted and is back") for (image,) in self._rows(back)),
         ]
 

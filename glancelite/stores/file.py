@@ -87,7 +87,8 @@ class FileStore(MarkedStore):
                     size, view = size + written, view[written:]
                 if size - begun >= _AHEAD:
                     # Starts writing to the disk what is dirty there, so that the fsync finds little left to wait for.
-                    os.posix_fadvise(descriptor, begun, size - begun, os.POSIX_FADV_DONTNEED)
+                    with suppress(OSError):  # some file systems take no advice
+                        os.posix_fadvise(descriptor, begun, size - begun, os.POSIX_FADV_DONTNEED)
                     begun = size
             os.fsync(descriptor)  # a failed fsync is never tried again: the kernel may have dropped the pages
         finally:

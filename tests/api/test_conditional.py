@@ -49,20 +49,30 @@ def test_time_counts_where_no_hash_is_named(api: Api, image: dict[str, Any]) -> 
     assert api.get(image["file"], if_modified_since=later).status == 304
     assert api.get(image["file"], if_modified_since=earlier).body == DATA
     assert api.get(image["file"], if_modified_since=later, if_none_match='"other"').body == DATA
-    assert api.get(image["file"], if_modified_since="yesterday").body == DATA
+    for nonsense in ("yesterday", "Mon, 01 Jan 99999999999999 00:00:00 GMT", "9" * 5000):
+        assert api.get(image["file"], if_modified_since=nonsense).body == DATA
 
 
 def test_a_download_is_resumed_only_where_the_data_is_the_same(api: Api, image: dict[str, Any], etag: str) -> None:
     reply = api.get(image["file"], range="bytes=4-", if_range=etag)
     assert (reply.status, reply.body, reply.headers["Content-Range"]) == (206, DATA[4:], "bytes 4-9/10")
-    for other in ('"other"', format_datetime(datetime(2000, 1, 1, tzinfo=UTC), usegmt=True), "nonsense"):
+    late = "Mon, 01 Jan 99999999999999 00:00:00 GMT"
+    for other in ('"other"', format_datetime(datetime(2000, 1, 1, tzinfo=UTC), usegmt=True), "nonsense", late):
         reply = api.get(image["file"], range="bytes=4-", if_range=other)
         assert (reply.status, reply.body) == (200, DATA), other
     assert api.get(image["file"], range="bytes=10-", if_range='"other"').status == 200
 
 
+def test_who_wants_certain_data_gets_no_other(api: Api, image: dict[str, Any], etag: str) -> None:
+    assert api.get(image["file"], if_match=etag).body == DATA
+    assert api.get(image["file"], if_match="*").body == DATA
+    for other in ('"other"', f"W/{etag}"):
+        assert api.get(image["file"], if_match=other).status == 412
+
+
 def test_a_condition_opens_nothing(api: Api, image: dict[str, Any], etag: str) -> None:
     assert api.as_stranger().get(image["file"], if_none_match=etag).status == 404
+    assert api.as_stranger().get(image["file"], if_match='"other"').status == 404
     assert api.as_reader().get(image["file"], if_none_match=etag).status == 403
     api.post(f"/v2/images/{image['id']}/actions/deactivate", b"")
     assert api.get(image["file"], if_none_match=etag).status == 403

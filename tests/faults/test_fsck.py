@@ -136,6 +136,7 @@ STATEMENTS = {
     "DELETE FROM blobs WHERE image_id = :image": "image :image: a location of it names no live blob",
     "UPDATE images SET tags = '[\"planted\"]' WHERE id = :image": "image :image: its search marks are not those of",
     "UPDATE blobs SET size = size + 1 WHERE image_id = :image": "image :image: its data ",
+    "UPDATE images SET is_gone = TRUE WHERE id = :image": "image :image: lists take it for what its status is not",
 }
 
 
@@ -154,7 +155,7 @@ def test_a_deleted_image_that_is_back_is_found(rig: Rig) -> None:
     rig.wait_settled()
     rig.assert_clean()
 
-    rig.tamper("UPDATE images SET status = 'queued' WHERE id = ?", image_id)
+    rig.tamper("UPDATE images SET status = 'queued', is_gone = FALSE WHERE id = ?", image_id)
 
     assert findings(rig) == [f"image {image_id}: it was deleted and is back"]
 

@@ -35,7 +35,3 @@ def up(migrator: Any, db: Any) -> None:
     db.execute_sql("DROP TABLE image_marks")
     db.execute_sql("ALTER TABLE marks_in_order RENAME TO image_marks")
     migrator.migrate(migrator.add_index("image_marks", ("image_id",)))
-
-
-def down(migrator: Any, db: Any) -> None:
-    raise NotImplementedError("a backup made before is the way back")
