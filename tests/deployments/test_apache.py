@@ -8,7 +8,7 @@ from deployments import apache
 from deployments.apache import Apache
 from harness import Api
 
-pytestmark = pytest.mark.needs(*apache.NEEDS)
+pytestmark = [pytest.mark.slow, pytest.mark.needs(*apache.NEEDS)]
 
 
 def in_blocks(data: bytes) -> Iterator[bytes]:

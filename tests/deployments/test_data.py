@@ -11,6 +11,8 @@ import pytest
 from deployments.site import Site
 from harness import Api
 
+pytestmark = pytest.mark.slow
+
 MIB = 1 << 20
 
 CUTS = {

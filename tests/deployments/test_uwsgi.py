@@ -9,7 +9,7 @@ from deployments import uwsgi
 from deployments.uwsgi import NginxSendingFiles, NginxUwsgi
 from harness import Api
 
-pytestmark = pytest.mark.needs(*uwsgi.NEEDS)
+pytestmark = [pytest.mark.slow, pytest.mark.needs(*uwsgi.NEEDS)]
 
 
 def announce_chunks(url: str, api: Api, path: str) -> int:
