@@ -20,6 +20,9 @@ START_SECONDS = 20
 class Site:
     """A deployment of the API with its files below `place`, where `venv` is."""
 
+    spools_chunked = False
+    """Whether the web server keeps a chunked body to itself until it has it whole."""
+
     def __init__(self, place: Path, flavor: str = "trusted") -> None:
         self.place = place
         self.flavor = flavor

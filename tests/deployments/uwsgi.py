@@ -76,6 +76,7 @@ HANDED_OFF = """
 class NginxUwsgi(Site):
     """An nginx on loopback with a uwsgi behind it. `bare_url` is uwsgi's own HTTP, which is not for clients."""
 
+    spools_chunked = True
     sends_files = False
 
     def start(self) -> Self:
