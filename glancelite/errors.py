@@ -59,6 +59,10 @@ class InvalidMarker(BadRequest):
     code, message = "invalid-marker", "Marker '{marker}' names no image that you can list."
 
 
+class InvalidTaskMarker(BadRequest):
+    code, message = "invalid-task-marker", "Marker '{marker}' names no task that you can list."
+
+
 class InvalidHeader(BadRequest):
     code, message = "invalid-header", "Invalid value for header '{name}': {reason}"
 
@@ -80,6 +84,19 @@ class SizeMismatch(BadRequest):
 class UploadInterrupted(BadRequest):
     code = "upload-interrupted"
     message = "The upload of image {image_id} ended before all of its data had arrived ({received} bytes received)."
+
+
+class DigestMismatch(BadRequest):
+    code = "digest-mismatch"
+    message = "The data of image {image_id} has the {algorithm} digest {found}, not the expected {expected}."
+
+
+class ConversionFailed(BadRequest):
+    code, message = "conversion-failed", "Image {image_id} cannot be converted: {reason}"
+
+
+class DecompressionFailed(BadRequest):
+    code, message = "decompression-failed", "The data of image {image_id} cannot be decompressed: {reason}"
 
 
 class MultipleRanges(BadRequest):
@@ -179,6 +196,10 @@ class MemberNotFound(NotFound):
     code, message = "member-not-found", "{member_id} is not a member of image {image_id}."
 
 
+class TaskNotFound(NotFound):
+    code, message = "task-not-found", "No task found with ID {task_id}"
+
+
 class TagNotFound(NotFound):
     code, message = "tag-not-found", "Image {image_id} has no tag '{tag}'."
 
@@ -238,6 +259,20 @@ class NoSuchStore(Conflict):
 
 class StatusConflict(Conflict):
     code, message = "status-conflict", "Image {image_id}: status transition from {status} to {wanted} is not allowed."
+
+
+class TaskLost(Conflict):
+    """Who works on a task finds that it is somebody else's, or has been ended."""
+
+    code, message = "task-lost", "Task {task_id} is no longer this process's to work on."
+
+
+class CopyDiffers(Conflict):
+    code, message = "copy-differs", "What was read of image {image_id} does not have the image's hash."
+
+
+class ImportInProgress(Conflict):
+    code, message = "import-in-progress", "Image {image_id} has active task {task_id}."
 
 
 class PropertyMissing(Conflict):

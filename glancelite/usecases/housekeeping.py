@@ -10,7 +10,7 @@ import uuid
 
 from ..domain.ports import Store
 from ..errors import GlanceliteError, StoreUnavailable
-from .data import give_up
+from .arrival import give_up
 from .services import Services
 
 _BATCH = 100
@@ -77,14 +77,14 @@ class Housekeeping:
 def keep_house(services: Services) -> None:
     """One round: what this process left, what lost processes left, bytes to drop."""
     services.registry.renew_process(services.process, services.lease)  # or it would give up its own work as lost
-    for store in services.stores:
+    for store in services.stores.places:
         for key in services.registry.list_writing(store.id, services.process):
             if key not in services.writing:
                 give_up(services, key, store)
     lost = services.registry.reap_processes()
     if lost:
         log.info("gave up the work of %d lost process(es)", lost)
-    for store in services.stores:
+    for store in services.stores.places:
         if services.registry.tend_store(store.id, services.process, services.lease):
             _drop_due(services, store)
 
