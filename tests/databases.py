@@ -77,7 +77,7 @@ class DatabaseServer:
             self.process = subprocess.Popen(
                 [*self._prefix, *words], cwd=self.place, stdout=log, stderr=log, env=_environment()
             )
-        _wait_until(lambda: read_rows(self.url, "SELECT 1"), self.process)
+        _wait_until(lambda: read_rows(self.url, "SELECT 1"), self.process, self.place / "log")
         return self
 
     def stop(self) -> None:
@@ -236,11 +236,11 @@ def _run(words: list[str], place: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def _wait_until(ask: Callable[[], object], server: "subprocess.Popen[bytes]") -> None:
+def _wait_until(ask: Callable[[], object], server: "subprocess.Popen[bytes]", log: Path) -> None:
     """Until the server does what it is asked: it listens before it serves."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while True:
-        assert server.poll() is None, "the database server did not start"
+        assert server.poll() is None, f"the database server did not start:\n{log.read_text()[-2000:]}"
         try:
             ask()
             return

@@ -5,6 +5,7 @@ Nothing here knows glancelite's insides: services are started by the command lin
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -12,7 +13,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -30,8 +31,10 @@ def database_of(data_dir: Path) -> Mapping[str, str]:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    """A port that nobody uses, and that no connection going out is given before a server has bound it."""
+    while True:
+        with suppress(OSError), socket.create_server(("127.0.0.1", random.randrange(10_000, 32_000))) as probe:
+            return int(probe.getsockname()[1])
 
 
 def command(*arguments: str) -> list[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from harness import Api, make_service
+from harness import Api, free_port, make_service
 
 ECHO = Path(__file__).with_name("echo.py")
 ROOT = ECHO.parents[2]
@@ -105,11 +105,6 @@ class Target:
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return self.process.wait(15)
-
-
-def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as sock:
-        return sock.getsockname()[1]
 
 
 def start_echo(folder: Path, host: str = "127.0.0.1", **options: object) -> Target:
