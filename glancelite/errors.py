@@ -121,6 +121,14 @@ class RangeNotServed(BadRequest):
     code, message = "range-not-served", "{uri} serves no ranges; ask for all of it."
 
 
+class ConversionFailed(BadRequest):
+    code, message = "conversion-failed", "The data of image {image_id} cannot be converted: {reason}."
+
+
+class DecompressionFailed(BadRequest):
+    code, message = "decompression-failed", "The data of image {image_id} cannot be decompressed: {reason}."
+
+
 # 401, 403 -------------------------------------------------------------------------------------------------------------
 
 
