@@ -91,14 +91,6 @@ class DigestMismatch(BadRequest):
     message = "The data of image {image_id} has the {algorithm} digest {found}, not the expected {expected}."
 
 
-class ConversionFailed(BadRequest):
-    code, message = "conversion-failed", "Image {image_id} cannot be converted: {reason}"
-
-
-class DecompressionFailed(BadRequest):
-    code, message = "decompression-failed", "The data of image {image_id} cannot be decompressed: {reason}"
-
-
 class MultipleRanges(BadRequest):
     code, message = "multiple-ranges", "Requests with multiple ranges are not supported."
 
