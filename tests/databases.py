@@ -75,7 +75,7 @@ class DatabaseServer:
         words += [f"--{name}={value}" for name, value in settings.items()]
         with (self.place / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*self._prefix, *words], cwd=self.place, stdout=log, stderr=log, env=_environment()
+                [*self._prefix, *words], cwd=self.place, stdout=log, stderr=log, env=_environment(self.place)
             )
         _wait_until(lambda: read_rows(self.url, "SELECT 1"), self.process, self.place / "log")
         return self
@@ -227,12 +227,14 @@ def _drop_root(place: Path) -> list[str]:
     return ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups", "--"]
 
 
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
+def _environment(place: Path | str) -> dict[str, str]:
+    """With a directory of one's own for temporary files: a MariaDB that starts removes those of all others in it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    return kept | {"LC_ALL": "C", "TMPDIR": str(place)}
 
 
 def _run(words: list[str], place: str) -> None:
-    done = subprocess.run(words, cwd=place, env=_environment(), capture_output=True, text=True, check=False)
+    done = subprocess.run(words, cwd=place, env=_environment(place), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
