@@ -3,6 +3,7 @@ comes out counts; how much that may be is for who asks for the blocks to say."""
 
 import bz2
 import lzma
+import os
 import re
 import struct
 import zlib
@@ -16,6 +17,8 @@ _GZIP, _DEFLATE = 31, -15
 _ENCRYPTED = 0x1
 _DIRECTORY_MOST = 256 << 10
 """More than the directory of a single file can have: a header, and three texts of at most 64 KiB."""
+_END = 22
+"""Bytes of the record that ends a zip, without the comment that may follow."""
 _AFTER_FILE_MOST = 24
 """Bytes that may follow a file's data in a zip: a descriptor with its sizes."""
 
@@ -25,7 +28,7 @@ _KINDS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("gzip", re.compile(rb"\x1f\x8b\x08")),
     ("xz", re.compile(rb"\xfd7zXZ\0")),
     ("bzip2", re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)")),
-    ("zip", re.compile(rb"PK(\3\4|\5\6|\7\x08)")),
+    ("zip", re.compile(rb"PK(\x03\x04|\x05\x06|\x07\x08)")),
     ("zstd", re.compile(rb"\x28\xb5\x2f\xfd")),
     ("lha", re.compile(rb"..-l[hz][0-9a-z]-", re.DOTALL)),
 )
@@ -188,7 +191,7 @@ class _Entry:
         self.start = 30 + name + extra
         self.packed, self.size, self.crc = info.compress_size, info.file_size, info.CRC
         self.is_deflated = info.compress_type == 8
-        if magic != b"PK\3\4" or not 0 <= directory - self.start - self.packed <= _AFTER_FILE_MOST:
+        if magic != b"PK\x03\x04" or not 0 <= directory - self.start - self.packed <= _AFTER_FILE_MOST:
             raise Refused("its zip has more in it than its directory tells, or less")
 
 
@@ -213,6 +216,9 @@ def _find_entry(file: IO[bytes]) -> _Entry:
             entries = archive.infolist()
             if len(entries) != 1:
                 raise Refused(f"its zip has {len(entries)} files in it; one is expected")
+            file.seek(-_END - len(archive.comment), os.SEEK_END)
+            if file.read(4) != b"PK\x05\x06":
+                raise Refused("its zip has something behind its end")
             return _Entry(file, entries[0], archive.start_dir)
     except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, struct.error, OverflowError) as error:
         raise Refused("its zip is damaged") from error
