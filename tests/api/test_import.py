@@ -90,6 +90,12 @@ def task_of(api: Api, image_id: str) -> dict[str, Any]:
     return found
 
 
+def test_a_new_image_says_by_which_methods_data_may_come(api: Api) -> None:
+    reply = api.post("/v2/images", {})
+
+    assert reply.headers["OpenStack-image-import-methods"] == "glance-direct,web-download,copy-image"
+
+
 def test_staged_data_becomes_the_images(api: Api) -> None:
     image = api.create()
 
