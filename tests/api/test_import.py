@@ -1,14 +1,13 @@
 """Bringing image data in by an import: staged first, fetched from the web, or copied between stores."""
 
 import hashlib
-import http.server
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from harness import Api, Reply, make_service, running
+from web import Web
 
 DATA = bytes(range(256)) * 4096
 SETTINGS = {
@@ -17,31 +16,6 @@ SETTINGS = {
     "IMPORT_FILTERING_OPTS_ALLOWED_PORTS": "[]",
     "IMPORT_FILTERING_OPTS_ALLOW_PRIVATE": "true",
 }
-
-
-class Web(http.server.ThreadingHTTPServer):
-    """A web server on loopback whose pages a test writes."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.pages: dict[str, bytes] = {}
-        self.url = f"http://127.0.0.1:{self.server_port}"
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def put(self, path: str, data: bytes) -> str:
-        self.pages[path] = data
-        return self.url + path
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        page = self.server.pages.get(self.path.partition("?")[0])  # type: ignore[attr-defined]
-        self.send_response(404 if page is None else 200)
-        self.send_header("Content-Length", str(len(page or b"")))
-        self.end_headers()
-        self.wfile.write(page or b"")
-
-    def log_message(self, *about: object) -> None: ...
 
 
 @pytest.fixture(scope="module")
