@@ -5,6 +5,7 @@
 
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -84,7 +85,8 @@ class _Bar(Meter):
 
     def _draw(self, text: str) -> None:
         self._is_drawn = True
-        sys.stderr.write(f"\r{text}\x1b[K")
+        room = shutil.get_terminal_size().columns - 1  # a longer line would not be drawn over by the next
+        sys.stderr.write(f"\r{text[:room]}\x1b[K")
         sys.stderr.flush()
 
     def close(self) -> None:

@@ -100,7 +100,7 @@ def _may_pass(error: ClientError) -> bool:
 def _show(meter: Meter, look: Look) -> None:
     message = str(look.task.get("message") or "") if look.task is not None else ""
     found = _PROGRESS.fullmatch(str(look.image.get("os_glance_import_progress") or ""))
-    if found is None:
+    if found is None or not message.endswith("/s"):  # the figures may be those of an earlier step
         meter.say(message or "The import waits for its turn.")
         return
     done, rate = int(found[1]), int(found[3])

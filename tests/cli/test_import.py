@@ -209,9 +209,7 @@ def test_an_image_is_copied_to_more_stores(glancelite, name, disk):
     assert (done.code, done.json["properties"]["stores"]) == (0, "fast,slow")
 
 
-@pytest.mark.parametrize(
-    "words", [["--all-stores"], ["--store", "fast", "--store", "slow"], ["--store", "fast", "slow"]]
-)
+@pytest.mark.parametrize("words", ["--all-stores", "--store fast --store slow", "--store fast slow"])
 def test_several_stores_are_named_in_each_way(glancelite, queued, disk, words):
     glancelite("image", "stage", queued, "--file", disk)
 
@@ -461,7 +459,7 @@ class Board:
         self.asked = None
         self.tasks = []
         path = f"/v2/images/{self.id}"
-        methods = {"import-methods": {"value": ["glance-direct"]}}
+        methods = {"import-methods": {"value": ["glance-direct", "glance-download"]}}
         canned.answers |= {
             ("GET", "/v2/info/import"): (200, {}, methods),
             ("POST", f"{path}/import"): self._take,
@@ -493,6 +491,35 @@ def test_an_old_task_is_not_taken_for_the_new_one(glancelite, canned, name):
 
     assert (done.code, done.err) == (0, "")
     assert board.asked == {"method": {"name": "glance-direct"}}
+
+
+def test_another_region_is_named_to_the_service(glancelite, canned, name):
+    board = Board(canned, name)
+    words = ["--remote-region", "north", "--remote-image", "i", "--remote-service-interface", "internal"]
+
+    glancelite("image", "import", board.id, "--method", "glance-download", *words, OS_ENDPOINT=canned.url)
+
+    where = {"glance_region": "north", "glance_image_id": "i", "glance_service_interface": "internal"}
+    assert board.asked == {"method": {"name": "glance-download"} | where}
+
+
+def test_a_step_without_figures_is_not_shown_with_those_of_the_last(glancelite, canned, name):
+    board = Board(canned, name)
+    board.image |= {"status": "importing", "os_glance_import_progress": "9000000 of 9000000 bytes, 10 bytes/s"}
+    board.tasks = [board.task("processing", "Unpacking \x1b[2J")]
+    said = iter([None])
+
+    def tell(handler):
+        if next(said, board) is board:
+            board.image["status"], board.tasks[0]["status"] = "active", "success"
+        handler.say(200, {}, {"tasks": board.tasks})
+
+    canned.answers["GET", f"/v2/images/{board.id}/tasks"] = tell
+
+    done = glancelite("image", "import", board.id, "--wait", "-v", OS_ENDPOINT=canned.url)
+
+    assert "\nUnpacking \\x1b[2J\n" in done.err
+    assert "MiB" not in done.err
 
 
 @pytest.mark.parametrize(("status", "code"), [("active", 0), ("queued", 1)])
