@@ -74,7 +74,7 @@ class Inspection:
         self._tail = b""
         self._size = 0
         self._inspectors = [kind() for kind in _INSPECTORS.values()]
-        self._broken: dict[str, Exception] = {}
+        self._broken: dict[str, str] = {}
 
     def feed(self, block: bytes | memoryview) -> None:
         self._size += len(block)
@@ -92,7 +92,12 @@ class Inspection:
         the head."""
         self._head = None
         self._pass_on(head[:_HEAD])
-        self._inspectors = [one for one in self._inspectors if one.format_match]
+        seen, self._inspectors = self._inspectors, []
+        for inspector in seen:
+            if inspector.format_match:
+                self._inspectors.append(inspector)
+            else:
+                _forget(inspector)
         return head[_HEAD:]
 
     def _pass_on(self, block: bytes | memoryview) -> None:
@@ -102,7 +107,7 @@ class Inspection:
             try:
                 inspector.eat_chunk(cast(bytes, block))
             except Exception as error:
-                self._broken[inspector.NAME] = error
+                self._broken[inspector.NAME] = str(error)  # itself, it would hold on to the block
 
     def finish(self) -> Verdict:
         """The verdict over all that was fed."""
@@ -138,6 +143,12 @@ class Inspection:
         if name in self._broken:
             return f"it looks like {name} but cannot be read ({self._broken[name]})."
         return None
+
+
+def _forget(inspector: format_inspector.FileInspector) -> None:
+    """Let go of what it captured now; itself it refers to itself, and waits for the collector."""
+    for name in inspector.context_info:
+        inspector.delete_region(name)
 
 
 def _virtual_size(inspector: format_inspector.FileInspector) -> int | None:

@@ -19,7 +19,7 @@ _MAX_ENTRIES = 512
 _MAX_TABLES = 4 << 20
 
 _DESCRIPTION = re.compile(
-    rb"(?:#[^\n]*\n|[ \t]*\r?\n)*version[ \t]*=[ \t]*[123][ \t]*\r?\n|# disk descriptorfile", re.I
+    rb"(?:#[^\n]*\n|[ \t]*\r?\n)*+version[ \t]*=[ \t]*[123][ \t]*\r?\n|# disk descriptorfile", re.I
 )
 """What makes QEMU take a text for a VMDK, and a little more."""
 _TEXT = re.compile(rb"[\t-\r\x1c-\x7e]+")
