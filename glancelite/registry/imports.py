@@ -122,18 +122,29 @@ class ImportQueries(TaskQueries):
         for name in (LOCK, PROGRESS, *(name for name, value in ending.properties.items() if value is None)):
             properties.pop(name, None)
         changes: dict[str, Any] = {**ending.fields, "properties": properties}
-        if ending.image_status is not None and ending.image_status != image.status:
-            changes["status"] = ending.image_status
-        if ending.image_status in ("queued", "uploading"):
+        status = self._status_after(image, ending)
+        if status != image.status:
+            changes["status"] = status
+        if status in ("queued", "uploading"):
             changes |= _NO_HASHES
-        if ending.image_status == "queued":
+        if status == "queued":
             changes["size"] = None
         self._update(image.id, image.revision, changes)
         kept = tuple(place for place in image.locations if place.store not in ending.dropped_stores)
-        if kept != image.locations:
+        # The copies that an image had before may have been taken out meanwhile: it keeps those that it has now.
+        if kept != image.locations and (kept or ending.image_status is not None):
             self._set_locations(image.id, kept)
         if not ending.keeps_staged:
             self._drop_staged(image.id)
+
+    def _status_after(self, image: Image, ending: Ending) -> str:
+        if ending.image_status == "uploading" and not self._has_staged(image.id):
+            return "queued"  # nothing waits for another import
+        return ending.image_status or image.status
+
+    def _has_staged(self, image_id: str) -> bool:
+        staged = BlobRow.select(BlobRow.key).where(BlobRow.image_id == image_id, BlobRow.state == "staged")
+        return self._row(staged) is not None
 
 
 def _writing(key: str) -> tuple[peewee.Expression, ...]:
