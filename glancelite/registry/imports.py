@@ -5,6 +5,7 @@ other instead of overwriting.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import peewee
@@ -13,7 +14,7 @@ from ..domain.context import Context
 from ..domain.image import Image, Location
 from ..domain.limits import SIZE, STAGE
 from ..domain.ports import Blob, Content, Intent
-from ..domain.task import IMPORTING_TO, LOCK, PROGRESS, Ending, Task
+from ..domain.task import DELETED, IMPORTING_TO, LOCK, PROGRESS, Ending, Task
 from ..errors import CopyDiffers, Gone, ImageNotFound, StatusConflict, TaskLost
 from .models import BlobRow, TaskRow
 from .tasks import TaskQueries
@@ -106,6 +107,8 @@ class ImportQueries(TaskQueries):
             if task.has_ended and task.process == process:  # asked again
                 return task
             image = self._hold_if_there(task.image_id)
+            if image is None and task.image_id and ending.status == "success":  # deleted after its last byte came
+                ending = replace(ending, status="failure", message=DELETED, result=None)
             self._end_task(task_id, process, ending)
             if image is not None and image.properties.get(LOCK) == task_id:
                 self._end_import(image, ending)

@@ -13,7 +13,7 @@ from glancelite.domain.image import Image
 from glancelite.domain.limits import STAGE, UPLOADING, Usage
 from glancelite.domain.ports import Content, Intent, Registry
 from glancelite.domain.query import ImageQuery
-from glancelite.domain.task import FAILED_IMPORT, IMPORTING_TO, LOCK, PROGRESS, REASON, Ending, Task, TaskQuery
+from glancelite.domain.task import DELETED, FAILED_IMPORT, IMPORTING_TO, LOCK, PROGRESS, REASON, Ending, Task, TaskQuery
 from glancelite.errors import (
     ChangedMeanwhile,
     CopyDiffers,
@@ -193,7 +193,8 @@ class TaskContract:
             registry.renew_process(name, LONG)
         found: list[str] = []
         for _ in range(6):
-            answers = at_once(6, lambda n: registry.claim_task(names[n], tuple(found)))
+            taken = tuple(found)
+            answers = at_once(6, lambda n, taken=taken: registry.claim_task(names[n], taken))
             found += [one.id for one in answers if one is not None]
         assert sorted(found) == sorted(tasks)
         assert {registry.show_task(CTX, one).attempts for one in tasks} == {1}
@@ -318,7 +319,8 @@ class TaskContract:
         for delay in (None, LONG):
             image, mine = importing(registry, staged(registry)[0])
             registry.delete_image(CTX, image.id, image.revision, delay)
-            assert registry.finish_task(mine.id, PROCESS, Ending("failure", "gone", image_status="queued")).has_ended
+            ended = registry.finish_task(mine.id, PROCESS, SUCCESS)
+            assert (ended.status, ended.message, ended.result) == ("failure", DELETED, None)
             with pytest.raises(ImageNotFound):
                 registry.update_image(CTX, image.id, registry.show_image(ADMIN, image.id).revision, {})
         assert set(states(registry)) == {"dropping"}
