@@ -31,6 +31,7 @@ from glancelite.domain.ports import Intent
 from glancelite.registry.local import LocalRegistry
 from glancelite.registry.remote import RemoteRegistry
 from glancelite.stores.file import FileStore
+from glancelite.stores.http import HttpStore
 
 FAULT: Path
 QUIET = threading.RLock()
@@ -151,8 +152,8 @@ def put_claim_step() -> None:
     for registry in (LocalRegistry, RemoteRegistry):
         inner = registry.claim_task
 
-        def claim(*args: Any, inner: Function = inner) -> Any:
-            task = inner(*args)
+        def claim(*args: Any, inner: Function = inner, **kwargs: Any) -> Any:
+            task = inner(*args, **kwargs)
             if task is not None:
                 reach("after-claim")
             return task
@@ -168,7 +169,9 @@ def put_import_steps() -> None:
         put_steps(registry, "commit_copy", before="before-copy", after="after-copy")
         put_steps(registry, "finish_task", before="before-finish", after="after-finish")
         put_steps(registry, "report_task", before="before-report")
+        put_steps(registry, "update_image", before="before-update")
     put_claim_step()
+    put_steps(HttpStore, "size_url", after="after-size")
     put_steps(LocalRegistry, "_drop_staged", after="within-park")
     put_steps(LocalRegistry, "_insert_task", after="within-begin-import")
     put_steps(LocalRegistry, "_end_task", after="within-finish")

@@ -25,13 +25,13 @@ LEASE = 1.0
 BLOCK = 1 << 20
 MARKER = ".glancelite-store"
 STAGING = "os_glance_staging_store"
-TWO_STORES = {
-    "ENABLED_BACKENDS": "fast:file,slow:file",
+THREE_STORES = {
+    "ENABLED_BACKENDS": "fast:file,slow:file,spare:file",
     "GLANCE_STORE_DEFAULT_BACKEND": "fast",
     "IMPORT_FILTERING_OPTS_ALLOWED_PORTS": "[]",
     "IMPORT_FILTERING_OPTS_ALLOW_PRIVATE": "true",
 }
-"""Settings of a service with two stores, that fetches from this host too."""
+"""Settings of a service with several stores, that fetches from this host too."""
 
 
 def eventually(is_so: Callable[[], Any], seconds: float = 10.0, what: str = "it") -> Any:
@@ -97,6 +97,11 @@ class Rig:
 
     def reached(self, role: str = "api") -> bool:
         return Path(f"{_fault_file(self.daemon(role))}.reached").exists()
+
+    def arm_and_go(self, action: str, step: str) -> None:
+        """Release what `block` holds, for it to come to this step."""
+        self.arm(action, step)
+        self.go()
 
     def wait_reached(self, role: str = "api") -> None:
         eventually(lambda: self.reached(role), what="the armed step")
