@@ -254,7 +254,10 @@ class Registry(ABC):
 
     @abstractmethod
     def finish_task(self, task_id: str, process: str, ending: Ending) -> Task:
-        """End a task and its work on its image, where that stands and still is the task's; idempotent. TaskLost."""
+        """End a task and its work on its image, where that still is the task's; idempotent. TaskLost.
+
+        A success is a failure where the image is gone.
+        """
 
     @abstractmethod
     def show_task(self, context: Context, task_id: str) -> Task:

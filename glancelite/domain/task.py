@@ -22,6 +22,8 @@ BEFORE = "before"
 """Of a task's input: what the image was before, for its own use only."""
 REASON = "os_glance_import_error"
 """After an import that failed: why, in one sentence."""
+DELETED = "The image was deleted."
+"""What a task says that has failed for want of its image."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ other instead of overwriting.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import peewee
@@ -13,7 +14,7 @@ from ..domain.context import Context
 from ..domain.image import Image, Location
 from ..domain.limits import SIZE, STAGE
 from ..domain.ports import Blob, Content, Intent
-from ..domain.task import IMPORTING_TO, LOCK, PROGRESS, Ending, Task
+from ..domain.task import DELETED, IMPORTING_TO, LOCK, PROGRESS, Ending, Task
 from ..errors import CopyDiffers, Gone, ImageNotFound, StatusConflict, TaskLost
 from .models import BlobRow, TaskRow
 from .tasks import TaskQueries
@@ -106,6 +107,8 @@ class ImportQueries(TaskQueries):
             if task.has_ended and task.process == process:  # asked again
                 return task
             image = self._hold_if_there(task.image_id)
+            if image is None and task.image_id and ending.status == "success":  # deleted after its last byte came
+                ending = replace(ending, status="failure", message=DELETED, result=None)
             self._end_task(task_id, process, ending)
             if image is not None and image.properties.get(LOCK) == task_id:
                 self._end_import(image, ending)
@@ -122,18 +125,29 @@ class ImportQueries(TaskQueries):
         for name in (LOCK, PROGRESS, *(name for name, value in ending.properties.items() if value is None)):
             properties.pop(name, None)
         changes: dict[str, Any] = {**ending.fields, "properties": properties}
-        if ending.image_status is not None and ending.image_status != image.status:
-            changes["status"] = ending.image_status
-        if ending.image_status in ("queued", "uploading"):
+        status = self._status_after(image, ending)
+        if status != image.status:
+            changes["status"] = status
+        if status in ("queued", "uploading"):
             changes |= _NO_HASHES
-        if ending.image_status == "queued":
+        if status == "queued":
             changes["size"] = None
         self._update(image.id, image.revision, changes)
         kept = tuple(place for place in image.locations if place.store not in ending.dropped_stores)
-        if kept != image.locations:
+        # The copies that an image had before may have been taken out meanwhile: it keeps those that it has now.
+        if kept != image.locations and (kept or ending.image_status is not None):
             self._set_locations(image.id, kept)
         if not ending.keeps_staged:
             self._drop_staged(image.id)
+
+    def _status_after(self, image: Image, ending: Ending) -> str:
+        if ending.image_status == "uploading" and not self._has_staged(image.id):
+            return "queued"  # nothing waits for another import
+        return ending.image_status or image.status
+
+    def _has_staged(self, image_id: str) -> bool:
+        staged = BlobRow.select(BlobRow.key).where(BlobRow.image_id == image_id, BlobRow.state == "staged")
+        return self._row(staged) is not None
 
 
 def _writing(key: str) -> tuple[peewee.Expression, ...]:

@@ -48,8 +48,9 @@ class TaskQueries(BlobQueries):
         return self._read_task(task.id)
 
     def claim_task(self, process: str, running: tuple[str, ...]) -> Task | None:
-        mine = (TaskRow.process == process) & TaskRow.id.not_in(running)
-        is_free = self.is_unended & (TaskRow.process.is_null() | mine)
+        # One that was let go as lost while it still runs here is not for here: two threads would work on it.
+        is_open = TaskRow.process.is_null() | (TaskRow.process == process)
+        is_free = self.is_unended & is_open & TaskRow.id.not_in(running)
         waiting = TaskRow.select(TaskRow.id).where(is_free).order_by(TaskRow.created_at, TaskRow.id).limit(1)
         taken = {"process": process, "status": "processing", "attempts": TaskRow.attempts + 1, "updated_at": self._now}
         with self._connection():

@@ -121,6 +121,7 @@ class FileStore(MarkedStore, LocalStore):
         try:
             file = (self.directory / key).open("rb", buffering=0)
         except FileNotFoundError as error:
+            self.require_place()  # on another node's disk nothing is to be found, and nothing is lost
             raise DataNotFound(image_id=key) from error
         except OSError as error:
             raise StoreUnavailable(store=self.id, reason=error.strerror or str(error)) from error

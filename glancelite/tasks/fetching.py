@@ -46,7 +46,8 @@ def stage_from(
     """Fetch the URL into staging. `size` and `expected` are what the data is promised to be."""
     services, store = job.services, job.services.stores.staging
     job.report(f"Asking {url.shown}", at_once=True)
-    with open_url(url, rules, cap=services.config["image_size_cap"], headers=headers) as fetched:
+    cap = services.config["image_size_cap"]
+    with open_url(url, rules, cap=cap, headers=headers, check=job.check_stopping) as fetched:
         if size is not None and fetched.size not in (None, size):
             raise SizeMismatch(image_id=image.id, received=fetched.size, declared=size)
         declared = size if fetched.size is None else fetched.size
@@ -75,7 +76,7 @@ def _fetch_from_region(job: Job, image: Image, method: Mapping[str, Any]) -> Ima
     port = int(own[3] or (443 if own[1] == "https" else 80))
     rules = Rules(allowed_hosts=frozenset({own[2].strip("[]")}), allowed_ports=frozenset({port}), allow_private=True)
     headers = {"X-Auth-Token": token}
-    source = _read_source(text, rules, headers)
+    source = _read_source(job, text, rules, headers)
     if source.get("status") != "active":
         raise BadRequest(reason=f"Image {method['glance_image_id']} of region {method['glance_region']} is not active.")
     return stage_from(
@@ -97,8 +98,9 @@ def _find_endpoint(job: Job, method: Mapping[str, Any]) -> str:
     return endpoint
 
 
-def _read_source(text: str, rules: Rules, headers: Mapping[str, str]) -> dict[str, Any]:
-    with open_url(check_url(text, rules), rules, cap=_DOCUMENT_MAX, headers=headers) as fetched:
+def _read_source(job: Job, text: str, rules: Rules, headers: Mapping[str, str]) -> dict[str, Any]:
+    url = check_url(text, rules)
+    with open_url(url, rules, cap=_DOCUMENT_MAX, headers=headers, check=job.check_stopping) as fetched:
         body = b""
         while block := fetched.read(1 << 16):
             body += block

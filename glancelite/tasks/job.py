@@ -36,6 +36,7 @@ class Job:
     stopping: threading.Event
     context: Context = field(init=False)
     _told_at: float = 0.0
+    _message: str = ""
 
     def __post_init__(self) -> None:
         task = self.task
@@ -50,13 +51,22 @@ class Job:
         """The image as it is now; ImageNotFound when it was deleted."""
         return self.services.registry.show_image(self.context, self.task.image_id or "")
 
-    def report(self, message: str, progress: str | None = None, *, at_once: bool = False) -> None:
-        """Say how far it is, now and then. Raises Stopping, TaskLost, ImageNotFound: then the work is to be let go."""
+    def require_hold(self) -> None:
+        """Raise TaskLost when the task is another process's by now. Asked after the image was read and before it is
+        changed at that revision, so that whoever has the task meanwhile is not written over."""
+        self.services.registry.report_task(self.task.id, self.services.process, self._message, None)
+
+    def check_stopping(self) -> None:
+        """Raise Stopping when the process ends."""
         if self.stopping.is_set():
             raise Stopping
+
+    def report(self, message: str, progress: str | None = None, *, at_once: bool = False) -> None:
+        """Say how far it is, now and then. Raises Stopping, TaskLost, ImageNotFound: then the work is to be let go."""
+        self.check_stopping()
         now = time.monotonic()
         if at_once or now - self._told_at >= _EVERY:
-            self._told_at = now
+            self._told_at, self._message = now, message
             self.services.registry.report_task(self.task.id, self.services.process, message, progress)
 
 

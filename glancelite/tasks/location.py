@@ -19,6 +19,7 @@ from ..errors import (
     ImageNotFound,
     ImageTooLarge,
     InvalidLocation,
+    StatusConflict,
     StoreUnavailable,
 )
 from ..usecases.intake import Limits, Stream
@@ -53,7 +54,7 @@ def _place(job: Job, given: Mapping[str, str], is_secure: bool) -> Image:
     """Enter the location, unless an earlier attempt has."""
     url, store_id = job.input["loc_url"], job.input["store"]
     image = job.show_image()
-    if image.locations:
+    if _is_placed(job, image):
         return image
     store = job.services.stores.foreign.get(store_id)
     if store is None:
@@ -76,9 +77,21 @@ def _place(job: Job, given: Mapping[str, str], is_secure: bool) -> Image:
     return _change(job, lambda image: changes, places)
 
 
+def _is_placed(job: Job, image: Image) -> bool:
+    """Has it the location already? StatusConflict when it has got its data in another way meanwhile."""
+    if any(place.url == job.input["loc_url"] for place in image.locations):
+        return True
+    if image.locations or image.status != "queued":
+        raise StatusConflict(image_id=image.id, status=image.status, wanted="active")
+    return False
+
+
 def _change(job: Job, make: Any, places: tuple[Location, ...] | None = None) -> Image:
     for _ in range(_TRIES):
         image = job.show_image()
+        job.require_hold()
+        if places and _is_placed(job, image):
+            return image
         quota = job.services.storage_quota if places else None
         try:
             return job.services.registry.update_image(job.context, image.id, image.revision, make(image), places, quota)

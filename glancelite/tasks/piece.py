@@ -72,6 +72,7 @@ class Piece:
     def _update(self) -> Image:
         for _ in range(_TRIES):
             now = self._job.show_image()
+            self._job.require_hold()
             try:
                 return self._job.services.registry.update_image(self._job.context, now.id, now.revision, self._merged())
             except ChangedMeanwhile:

@@ -10,7 +10,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from ..domain.task import Ending, Task
+from ..domain.task import DELETED, Ending, Task
 from ..errors import GlanceliteError, ImageNotFound, TaskLost, Unavailable
 from ..usecases.services import Services
 from .importer import run_import
@@ -113,7 +113,7 @@ class Workers:
             ending: Ending = RUNS[job.task.type](job)
             return ending
         except ImageNotFound:
-            return Ending("failure", "The image was deleted.")
+            return Ending("failure", DELETED)
         except (Stopping, GlanceliteError):
             raise
         except Exception:

@@ -85,16 +85,15 @@ def keep_house(services: Services) -> None:
     if lost:
         log.info("gave up the work of %d lost process(es)", lost)
     for store in services.stores.places:
-        if services.registry.tend_store(store.id, services.process, services.lease):
+        reason = store.check().reason
+        if reason is not None:  # and left to those who see it
+            log.warning("store %s is left alone: %s", store.id, reason)
+        elif services.registry.tend_store(store.id, services.process, services.lease):
             _drop_due(services, store)
 
 
 def _drop_due(services: Services, store: Store) -> None:
     """Unlink what is due; what cannot be unlinked now is due again next time, and stands in nobody's way."""
-    reason = store.check().reason
-    if reason is not None:
-        log.warning("store %s is left alone: %s", store.id, reason)
-        return
     is_done = False
     while not is_done:
         keys = services.registry.list_droppable(store.id, _BATCH)
