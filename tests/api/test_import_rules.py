@@ -530,3 +530,14 @@ def test_an_image_is_deleted_while_it_is_imported(place: Place) -> None:
     task = wait_for(lambda: (t := place.admin.get(f"/v2/tasks/{task_id}").json)["status"] == "failure" and t)
     assert task["message"] == "The image was deleted."
     assert place.api.get(f"/v2/images/{image['id']}").status == 404
+
+
+def test_a_new_image_s_answer_names_the_methods(place: Place, start_service: Callable[..., Service]) -> None:
+    """Clients look there for whether they may import at all."""
+    assert place.api.post("/v2/images", {}).headers["OpenStack-image-import-methods"] == METHODS
+
+
+def test_a_service_without_import_methods_names_none(start_service: Callable[..., Service]) -> None:
+    api = Api(start_service(ENABLED_IMPORT_METHODS="[]").url)
+    assert "OpenStack-image-import-methods" not in api.post("/v2/images", {}).headers
+    assert api.get("/v2/info/import").json["import-methods"]["value"] == []

@@ -12,6 +12,7 @@ from ...domain.image import Image, format_time, target_of
 from ...domain.patch import MEDIA_TYPES, Change, parse_patch
 from ...domain.query import ImageQuery, Pairs, parse_pairs, parse_query
 from ...usecases import images, locations
+from ...usecases.imports import enabled_methods
 from ..answers import empty_response, json_response
 from ..gate import Call
 from ..http import read_json
@@ -31,6 +32,9 @@ def create(call: Call) -> Response:
     )
     location = f"{root}/v2/images/{image.id}"
     headers = {"Location": location}
+    methods = enabled_methods(call.services)
+    if methods:
+        headers["OpenStack-image-import-methods"] = ",".join(methods)
     if call.services.stores.is_multi:
         headers["OpenStack-image-store-ids"] = ",".join(
             (*(store.id for store in call.services.stores), *call.services.stores.foreign)
