@@ -148,7 +148,7 @@ class Gate:
         whole = answer(self._data)
         half = len(whole) - len(self._data) // 2
         yield whole[:half]
-        yield lambda ended: self._wait(ended)
+        yield self._wait
         yield whole[half:]
 
     def _wait(self, ended: threading.Event) -> None:

@@ -135,6 +135,7 @@ def import_image(
 
     def attempt(current: Image) -> Task:
         _check_status(current, request)
+        _check_staged(services, current, request)
         _check_source(request)
         require(services, context, rule, current)
         preempted = _find_expired_lock(services, current)
@@ -175,6 +176,12 @@ def _check_status(image: Image, request: ImportRequest) -> None:
     missing = ", ".join(missing_formats(image.disk_format, image.container_format))
     if missing:
         raise Conflict(reason=f"Properties {missing} of image {image.id} must be set before an import.")
+
+
+def _check_staged(services: Services, image: Image, request: ImportRequest) -> None:
+    """Raise Conflict where data is still on its way into staging: it would be lost to both."""
+    if request.name == "glance-direct" and services.registry.find_staged(image.id) is None:
+        raise Conflict(reason=f"The data of image {image.id} is still being staged; it needs to be staged first.")
 
 
 def _check_source(request: ImportRequest) -> None:
@@ -245,7 +252,7 @@ def _choose_stores(
 def _remember(image: Image) -> dict[str, Any]:
     """What an import may change and has to bring back when it fails."""
     formats = {"disk_format": image.disk_format, "container_format": image.container_format}
-    return {**formats, "properties": sorted(image.properties)}
+    return {**formats, "properties": dict(image.properties)}
 
 
 def _make_task(

@@ -12,6 +12,7 @@ from fakes.remote import RESET, Remote, answer
 from harness import Api, Service, make_service, running
 from importing import (
     DATA,
+    Gate,
     Trickle,
     assert_untouched,
     create_staged,
@@ -232,6 +233,43 @@ def test_progress_is_told_while_data_moves(place: Place) -> None:
     assert not QUIET & set(place.api.show(image["id"]))
     change = [{"op": "add", "path": "/os_glance_import_progress", "value": "all"}]
     assert place.api.patch(image["id"], change).status == 403
+
+
+# What a caller enters meanwhile, and what the import itself has set ---------------------------------------------------
+
+
+def test_what_a_caller_enters_during_an_import_is_theirs(place: Place) -> None:
+    image, more = place.prepare("web-download")
+    gate = Gate()
+    place.web.pages["/" + more["uri"].rpartition("/")[2]] = lambda asked: gate
+    wrong = digest_of("md5", b"other")
+    assert start(place.api, image["id"], "web-download", checksum=wrong, **more).status == 202
+    wait_for(lambda: place.api.show(image["id"])["status"] == "importing")
+    change = [{"op": "add", "path": "/hw_disk_bus", "value": "ide"}, {"op": "replace", "path": "/name", "value": "new"}]
+    assert place.api.patch(image["id"], change).status == 200
+    gate.open()
+    assert ended_task(place.api, image["id"])["status"] == "failure"
+    after = assert_untouched(place.api, image["id"])
+    assert (after["hw_disk_bus"], after["name"]) == ("ide", "new")
+
+
+def test_properties_that_were_injected_go_when_the_import_fails_and_old_values_come_back(
+    web: Remote, start_service: Callable[..., Service]
+) -> None:
+    inject = {
+        "IMAGE_IMPORT_OPTS_IMAGE_IMPORT_PLUGINS": "inject_image_metadata",
+        "INJECT_METADATA_PROPERTIES_INJECT": "from:web,hw_disk_bus:scsi",
+    }
+    api = Api(start_service(**reaching(web, **inject)).url)
+    web.pages["/bad"] = answer(b"QED\0".ljust(1024, b"\0"))
+    web.pages["/good"] = answer(DATA)
+    image = api.create(hw_disk_bus="ide")
+    assert run_import(api, image["id"], "web-download", uri=web.url("/bad"))["status"] == "failure"
+    after = assert_untouched(api, image["id"])
+    assert (after["hw_disk_bus"], "from" in after) == ("ide", False)
+    assert run_import(api, image["id"], "web-download", uri=web.url("/good"))["status"] == "success"
+    done = api.show(image["id"])
+    assert (done["hw_disk_bus"], done["from"]) == ("scsi", "web")
 
 
 # Checksums ------------------------------------------------------------------------------------------------------------
