@@ -8,25 +8,25 @@ from ..domain.task import BEFORE
 from .job import Job
 
 
-def undo_changes(job: Job, keeps_staged: bool) -> tuple[dict[str, Any], list[str]]:
-    """Fields to set back and names of properties that the import has added.
+def undo_changes(job: Job, keeps_staged: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Fields and properties to set back; a property that is None is one that the import has added.
 
     Where data stays staged that a plugin has made another format of, the image goes on saying so.
     """
     before = job.input.get(BEFORE)
     if before is None or keeps_staged:
-        return {}, []
+        return {}, {}
     fields = {name: before[name] for name in ("disk_format", "container_format")}
-    known = set(before["properties"])
-    image = job.show_image()
-    added = [name for name in image.properties if name not in known and _is_of_import(job, name)]
-    return fields, added
+    old = before["properties"]
+    ours = {name: value for name, value in job.show_image().properties.items() if _is_of_import(job, name)}
+    return fields, {name: old.get(name) for name, value in ours.items() if value != old.get(name)}
 
 
 def _is_of_import(job: Job, name: str) -> bool:
-    """May this property have come with the import? What a caller entered meanwhile is theirs."""
+    """May the import have set this property? What a caller entered meanwhile is theirs."""
     injected = {key for plugin in job.plugins for key in getattr(plugin, "injected", ())}
-    return not name.startswith(RESERVED_PREFIX) and (name in injected or is_carried(job, name))
+    is_from_region = job.input["import_req"]["method"]["name"] == "glance-download"
+    return not name.startswith(RESERVED_PREFIX) and (name in injected or (is_from_region and is_carried(job, name)))
 
 
 def is_carried(job: Job, name: str) -> bool:

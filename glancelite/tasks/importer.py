@@ -189,12 +189,12 @@ def _fail(job: Job, reason: str, is_refused: bool, failed: tuple[str, ...] = ())
     keeps = method == "glance-direct" and not is_refused
     status = {"copy-image": None, "glance-direct": "uploading" if keeps else "queued"}.get(method, "queued")
     properties: dict[str, str | None] = {IMPORTING_TO: "", FAILED_IMPORT: ",".join(sorted(failed)), REASON: reason}
-    fields, added = undo_changes(job, keeps)
+    fields, changed = undo_changes(job, keeps)
     return Ending(
         "failure",
         reason,
         image_status=status,
-        properties=properties | dict.fromkeys(added),
+        properties=properties | changed,
         fields=fields,
         dropped_stores=tuple(job.input["backend"]),
         keeps_staged=keeps,

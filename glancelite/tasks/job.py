@@ -16,6 +16,8 @@ from .plugins.base import Plugin
 MIB = 1 << 20
 _EVERY = 1.0
 """Seconds between two reports."""
+_PIECE = 64 << 10
+"""Most bytes asked for at once: a slow source is told of, and left when the service stops, before a block is full."""
 
 
 class Stopping(Exception):
@@ -81,13 +83,13 @@ class Watched:
         """Fill the buffer, but at the end."""
         filled = 0
         while filled < len(buffer):
-            block = self._read(len(buffer) - filled)
+            block = self._read(min(len(buffer) - filled, _PIECE))
             if not block:
                 break
             buffer[filled : filled + len(block)] = block
             filled += len(block)
-        self._done += filled
-        self._tell()
+            self._done += len(block)
+            self._tell()
         return filled
 
     def _read(self, size: int) -> bytes:

@@ -100,8 +100,9 @@ def require_open(context: Context, image: Image) -> None:
 
 
 def is_readable(image: Image) -> bool:
-    """Has the image data that may go out? A place that was refused may stay with an image that is queued again."""
-    return bool(image.locations) and image.status != "queued"
+    """Has the image data that may go out? What is being imported may yet be refused, and a place that was refused may
+    stay with an image that is queued again."""
+    return bool(image.locations) and image.status not in ("queued", "importing")
 
 
 def download_image(

@@ -252,7 +252,7 @@ def _choose_stores(
 def _remember(image: Image) -> dict[str, Any]:
     """What an import may change and has to bring back when it fails."""
     formats = {"disk_format": image.disk_format, "container_format": image.container_format}
-    return {**formats, "properties": sorted(image.properties)}
+    return {**formats, "properties": dict(image.properties)}
 
 
 def _make_task(

@@ -40,7 +40,7 @@ def _check_hash(given: Any) -> dict[str, str]:
     if not given:
         return {}
     algorithm, value = given.get("os_hash_algo"), given.get("os_hash_value")
-    if algorithm not in _DIGITS:
+    if not isinstance(algorithm, str) or algorithm not in _DIGITS:
         raise BadRequest(reason=f"os_hash_algo must be one of {', '.join(_DIGITS)}.")
     if not isinstance(value, str) or len(value) != _DIGITS[algorithm] or not set(value) <= set(string.hexdigits):
         raise BadRequest(reason=f"os_hash_value must be {_DIGITS[algorithm]} hexadecimal digits for {algorithm}.")

@@ -44,7 +44,7 @@ def start_import(call: Call) -> Response:
 def _find_region(request: Request, asked: imports.ImportRequest) -> imports.Region:
     """The other region's image service, by the catalog that came with the caller's token."""
     interface = asked.method.get("glance_service_interface", "public")
-    token = request.headers.get("X-Auth-Token", "")
+    token = request.headers.get("X-Auth-Token") or request.headers.get("X-Storage-Token", "")
     try:
         catalog = json.loads(request.headers.get("X-Service-Catalog", "[]"))
         endpoint = _look_up(catalog, asked.method.get("glance_region"), f"{interface}URL")

@@ -35,6 +35,8 @@ class InjectImageMetadata:
     def __init__(self, config: Config) -> None:
         self._spared = {role.lower() for role in config[f"{_SECTION}.ignore_user_roles"]}
         self._properties = read_properties(config[f"{_SECTION}.inject"])
+        self.injected = tuple(self._properties)
+        """Names of properties that an import which fails afterwards loses again."""
 
     def run(self, piece: Workpiece) -> None:
         if self._properties and self._spared.isdisjoint(role.lower() for role in piece.roles):
