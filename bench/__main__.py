@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench import rows_data, rows_metadata, rows_scale, rows_sendfile, rows_start
+from bench import rows_data, rows_import, rows_metadata, rows_scale, rows_sendfile, rows_start
 from bench.lines import Line
 from bench.place import new_place
 from bench.suite import Suite
@@ -35,6 +35,7 @@ ROWS: dict[str, Callable[[Suite], Iterator[Line]]] = {
     "apart": rows_scale.apart,
     "pages": rows_scale.pages,
     "filters": rows_scale.filters,
+    "imports": rows_import.imports,
 }
 
 

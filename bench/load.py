@@ -86,12 +86,12 @@ class Client:
         head = self._head("GET", path, headers)
         return self._exchange(lambda connection: connection.sendall(head), is_kept=False).length
 
-    def upload(self, image_id: str, file: Path, is_chunked: bool = False) -> Reply:
-        """The data of an image from this file, with its length or in chunks of 1 MiB."""
+    def upload(self, image_id: str, file: Path, is_chunked: bool = False, to: str = "file") -> Reply:
+        """The data of an image from this file, with its length or in chunks of 1 MiB; to `stage` it, or for good."""
         size = file.stat().st_size
         framing = {"Transfer-Encoding": "chunked"} if is_chunked else {"Content-Length": str(size)}
         headers = {"Content-Type": "application/octet-stream"} | framing
-        head = self._head("PUT", f"/v2/images/{image_id}/file", headers)
+        head = self._head("PUT", f"/v2/images/{image_id}/{to}", headers)
         with file.open("rb") as source:
             send = _send_chunks if is_chunked else _send_whole
 

@@ -81,6 +81,17 @@ OPTIONS: tuple[Option, ...] = (
     Option("DEFAULT", "delayed_delete", "bool", False, "Keep the data of a deleted image for scrub_time seconds."),
     Option("DEFAULT", "scrub_time", "int", 0, "Seconds that the data of a deleted image is kept with delayed_delete.",
            minimum=0),
+    Option("DEFAULT", "enabled_import_methods", "list", "glance-direct,web-download,copy-image", "Ways to import image "
+           "data: glance-direct, web-download, copy-image, glance-download. [] for none."),
+    Option("DEFAULT", "do_secure_hash", "bool", True, "Read the data of locations entered by the locations API, for "
+           "its hash."),
+    Option("DEFAULT", "http_retries", "int", 3, "How often a location whose data is read for its hash is tried again.",
+           minimum=0),
+    Option("task", "max_workers", "int", 4, "Most tasks that one process works on at a time.", minimum=1),
+    Option("task", "task_time_to_live", "int", 48, "Hours that a task is remembered after its end.", minimum=1),
+    Option("glance_download_properties", "extra_properties", "list",
+           "hw_,trait:,os_distro,os_secure_boot,os_type", "What the names of those properties begin with that "
+           "glance-download brings along."),
     Option("image_format", "disk_formats", "list", DISK_FORMATS, "Values that disk_format may have."),
     Option("image_format", "container_formats", "list", CONTAINER_FORMATS, "Values that container_format may have."),
     Option("image_format", "require_image_format_match", "bool", True, "Refuse data of a bare image that is not in "

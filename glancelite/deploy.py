@@ -35,6 +35,8 @@ from .middleware.version_negotiation import VersionNegotiation
 from .registry.key import registry_key
 from .registry.local import LocalRegistry, open_registry
 from .stores import open_stores, store_options
+from .tasks.plugins import open_plugins, plugin_options
+from .tasks.work import Workers
 from .usecases.housekeeping import Housekeeping
 from .usecases.services import Services, Stores
 from .users import UsersFile
@@ -51,6 +53,7 @@ class Application:
     app: WSGIApplication
     registry: Registry
     housekeeping: Housekeeping | None = None
+    workers: Workers | None = None
     stores: Stores | None = None
 
     def start(self) -> None:
@@ -58,8 +61,12 @@ class Application:
             self.stores.attach(self.registry)
         if self.housekeeping is not None:
             self.housekeeping.start()
+        if self.workers is not None:
+            self.workers.start()
 
     def stop(self) -> None:
+        if self.workers is not None:
+            self.workers.stop()
         if self.housekeeping is not None:
             self.housekeeping.stop()
         self.registry.close()
@@ -101,7 +108,7 @@ def load_config(
 
 def more_options(enabled: Iterable[str] = ()) -> tuple[Option, ...]:
     """The options beside those of config.py: of fetching, of stores, and of each store that is enabled."""
-    return (*store_options(enabled), *fetch.OPTIONS)
+    return (*store_options(enabled), *fetch.OPTIONS, *plugin_options())
 
 
 def load_api(config: Config) -> Application:
@@ -113,7 +120,8 @@ def load_api(config: Config) -> Application:
     app = _load_pipeline("api", config["paste_deploy.flavor"], instance)
     _check_pipeline(app)
     services.registry.close()  # no connection may cross the fork
-    return Application(app, services.registry, Housekeeping(services), services.stores)
+    workers = Workers(services, open_plugins(config))
+    return Application(app, services.registry, Housekeeping(services), workers, services.stores)
 
 
 def load_registry(config: Config) -> Application:
@@ -162,6 +170,8 @@ def build_services(config: Config) -> Services:
             "images": schemas.images_schema(image),
             "member": schemas.member_schema(),
             "members": schemas.members_schema(),
+            "task": schemas.task_schema(),
+            "tasks": schemas.tasks_schema(),
         },
         validator=_validator(image),
         limits=_open_limits(config),

@@ -59,6 +59,10 @@ class InvalidMarker(BadRequest):
     code, message = "invalid-marker", "Marker '{marker}' names no image that you can list."
 
 
+class InvalidTaskMarker(BadRequest):
+    code, message = "invalid-task-marker", "Marker '{marker}' names no task that you can list."
+
+
 class InvalidHeader(BadRequest):
     code, message = "invalid-header", "Invalid value for header '{name}': {reason}"
 
@@ -82,6 +86,11 @@ class UploadInterrupted(BadRequest):
     message = "The upload of image {image_id} ended before all of its data had arrived ({received} bytes received)."
 
 
+class DigestMismatch(BadRequest):
+    code = "digest-mismatch"
+    message = "The data of image {image_id} has the {algorithm} digest {found}, not the expected {expected}."
+
+
 class MultipleRanges(BadRequest):
     code, message = "multiple-ranges", "Requests with multiple ranges are not supported."
 
@@ -102,6 +111,14 @@ class RemoteRefused(BadRequest):
 
 class RangeNotServed(BadRequest):
     code, message = "range-not-served", "{uri} serves no ranges; ask for all of it."
+
+
+class ConversionFailed(BadRequest):
+    code, message = "conversion-failed", "The data of image {image_id} cannot be converted: {reason}."
+
+
+class DecompressionFailed(BadRequest):
+    code, message = "decompression-failed", "The data of image {image_id} cannot be decompressed: {reason}."
 
 
 # 401, 403 -------------------------------------------------------------------------------------------------------------
@@ -179,6 +196,10 @@ class MemberNotFound(NotFound):
     code, message = "member-not-found", "{member_id} is not a member of image {image_id}."
 
 
+class TaskNotFound(NotFound):
+    code, message = "task-not-found", "No task found with ID {task_id}"
+
+
 class TagNotFound(NotFound):
     code, message = "tag-not-found", "Image {image_id} has no tag '{tag}'."
 
@@ -238,6 +259,20 @@ class NoSuchStore(Conflict):
 
 class StatusConflict(Conflict):
     code, message = "status-conflict", "Image {image_id}: status transition from {status} to {wanted} is not allowed."
+
+
+class TaskLost(Conflict):
+    """Who works on a task finds that it is somebody else's, or has been ended."""
+
+    code, message = "task-lost", "Task {task_id} is no longer this process's to work on."
+
+
+class CopyDiffers(Conflict):
+    code, message = "copy-differs", "What was read of image {image_id} does not have the image's hash."
+
+
+class ImportInProgress(Conflict):
+    code, message = "import-in-progress", "Image {image_id} has active task {task_id}."
 
 
 class PropertyMissing(Conflict):

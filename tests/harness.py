@@ -20,7 +20,7 @@ from typing import Any, Self
 
 import urllib3
 
-START_SECONDS = 20
+START_SECONDS = 60
 PATCH_21 = "application/openstack-images-v2.1-json-patch"
 PATCH_20 = "application/openstack-images-v2.0-json-patch"
 

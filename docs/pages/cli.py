@@ -52,7 +52,7 @@ def _commands(parent: click.Context) -> Iterator[tuple[str, click.Command]]:
 
 def _section(context: click.Context) -> str:
     command = context.command
-    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    usage = " ".join(filter(None, [context.command_path, *command.collect_usage_pieces(context)]))
     parts = [f"## {context.command_path}", inspect.cleandoc(command.help or ""), f"```\n{usage}\n```"]
     options = [param for param in command.params if isinstance(param, click.Option) and not param.hidden]
     if options:

@@ -58,6 +58,10 @@ def _parameters(operation: "Operation") -> list[Schema]:
         found += [{"name": name, "in": "query", "schema": schema} for name, schema in _list_parameters().items()]
     if operation.name == "upload_image":
         found.append({"name": "x-openstack-image-size", "in": "header", "schema": {"type": "integer", "minimum": 0}})
+    if operation.name == "list_tasks":
+        text = {"type": "string"}
+        names = {"limit": {"type": "integer", "minimum": 0}, **dict.fromkeys(("marker", "status", "type"), text)}
+        found += [{"name": name, "in": "query", "schema": schema} for name, schema in names.items()]
     if operation.name == "download_image":
         found.append({"name": "Range", "in": "header", "schema": {"type": "string"}})
     return found
@@ -120,12 +124,49 @@ def _schemas(shown: Mapping[str, Schema]) -> dict[str, Schema]:
             },
         },
         "create_image": create,
+        "import_image": _import_schema(),
+        "add_location": {
+            "type": "object",
+            "required": ["url"],
+            "properties": {"url": {"type": "string", "pattern": "^[a-z]+://"}, "validation_data": {"type": "object"}},
+        },
+        "create_task": _object(type={"type": "string", "enum": ["import"]}, input={"type": "object"}),
+        "task": {"type": "object", "properties": shown["task"]["properties"]},
+        "tasks": {
+            "type": "object",
+            "required": ["tasks", "first", "schema"],
+            "properties": {
+                "tasks": {"type": "array", "items": {"$ref": "#/components/schemas/task"}},
+                "first": link,
+                "next": link,
+                "schema": link,
+            },
+        },
         "member": member,
         "members": {"type": "object", "required": ["members"], "properties": {"members": members, "schema": link}},
         "add_member": _object(member={"type": "string", "minLength": 1, "maxLength": 255}),
         "update_member": _object(status={"type": "string", "enum": list(MEMBER_STATUSES)}),
         "error": _object(message={"type": "string"}, code={"type": "string"}, title={"type": "string"}),
     }
+
+
+def _import_schema() -> Schema:
+    method = {
+        "type": "object",
+        "required": ["name"],
+        "properties": {
+            "name": {"type": "string"},
+            "uri": {"type": "string"},
+            "glance_image_id": {"type": "string"},
+            "glance_region": {"type": "string"},
+            "glance_service_interface": {"type": "string"},
+            "checksum": {"type": "string"},
+        },
+    }
+    flag = {"type": "boolean"}
+    stores = {"type": "array", "minItems": 1, "items": {"type": "string"}}
+    named = {"method": method, "stores": stores, "all_stores": flag, "all_stores_must_succeed": flag}
+    return {"type": "object", "required": ["method"], "properties": named}
 
 
 def _object(**properties: Schema) -> Schema:

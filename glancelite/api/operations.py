@@ -8,7 +8,7 @@ from flask import Response
 
 from ..domain.patch import MEDIA_TYPES
 from .gate import Call
-from .v2 import image_data, images, info, members, schemas, stores
+from .v2 import image_data, images, imports, info, members, schemas, stores, tasks
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,18 @@ OPERATIONS: tuple[Operation, ...] = (
               media=("application/octet-stream",)),
     Operation("download_image", "GET", "/v2/images/<image_id>/file", "Download an image's data, or a range of it.",
               image_data.download, rule="download_image", target="image", parse=image_data.parse_download),
+    Operation("stage_image", "PUT", "/v2/images/<image_id>/stage", "Put down an image's data for an import.",
+              imports.stage, rule="modify_image", target="image", body="data", parse=imports.parse_stage, success=204,
+              media=("application/octet-stream",)),
+    Operation("import_image", "POST", "/v2/images/<image_id>/import", "Import an image's data.", imports.start_import,
+              target="image", body="json", parse=imports.parse_import, success=202, takes="import_image"),
+    Operation("list_image_tasks", "GET", "/v2/images/<image_id>/tasks", "List the tasks about an image.",
+              tasks.list_of_image, target="image"),
+    Operation("add_location", "POST", "/v2/images/<image_id>/locations", "Say where the data of a new image is.",
+              imports.add_place, rule="add_image_location", target="image", body="json", parse=imports.parse_place,
+              success=202, takes="add_location"),
+    Operation("list_locations", "GET", "/v2/images/<image_id>/locations", "List where an image's data is kept.",
+              imports.list_places, rule="fetch_image_location", target="image"),
     Operation("add_tag", "PUT", "/v2/images/<image_id>/tags/<tag>", "Add a tag to an image.", images.add_tag,
               rule="modify_image", target="image", success=204),
     Operation("remove_tag", "DELETE", "/v2/images/<image_id>/tags/<tag>", "Remove a tag from an image.",
@@ -86,6 +98,12 @@ OPERATIONS: tuple[Operation, ...] = (
               stores.list_details, rule="stores_info_detail", parse=stores.parse_any),
     Operation("show_import_methods", "GET", "/v2/info/import", "Show the ways to import image data.",
               stores.show_import_methods),
+    Operation("create_task", "POST", "/v2/tasks", "Create a task.", tasks.create, rule="tasks_api_access", body="json",
+              parse=tasks.parse_create, success=201, takes="create_task", gives="task"),
+    Operation("list_tasks", "GET", "/v2/tasks", "List tasks, a page at a time.", tasks.list_page,
+              rule="tasks_api_access", parse=tasks.parse_list, gives="tasks"),
+    Operation("show_task", "GET", "/v2/tasks/<task_id>", "Show a task.", tasks.show, rule="tasks_api_access",
+              gives="task"),
     Operation("show_usage", "GET", "/v2/info/usage", "Show what the caller's project uses of its limits.",
               info.show_usage),
     Operation("show_openapi", "GET", "/v2/openapi.json", "Show this API as an OpenAPI document.",
@@ -98,5 +116,8 @@ OPERATIONS: tuple[Operation, ...] = (
               schemas.show("member")),
     Operation("show_members_schema", "GET", "/v2/schemas/members", "Show the JSON schema of a list of members.",
               schemas.show("members")),
+    Operation("show_task_schema", "GET", "/v2/schemas/task", "Show the JSON schema of a task.", schemas.show("task")),
+    Operation("show_tasks_schema", "GET", "/v2/schemas/tasks", "Show the JSON schema of a list of tasks.",
+              schemas.show("tasks")),
 )
 # fmt: on

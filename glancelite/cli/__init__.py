@@ -21,7 +21,7 @@ from .text import printable
 CLIENT_COMMANDS = {
     "completion": ("completion:command", "Print the lines that make a shell complete glancelite."),
     "help": ("help:command", "Show the help of a command."),
-    "image": ("image:group", "Create, list, show, change, save and delete images."),
+    "image": ("image:group", "Create, list, show, change, import, save and delete images."),
 }
 HOST_COMMANDS = {
     "config": ("host.config:command", "Show and check the service's configuration."),

@@ -1,4 +1,4 @@
-"""`glancelite image …`: the commands on images. `create` and `save`, which move data, are in `transfer.py`."""
+"""`glancelite image …`: the commands on images. What moves data is in `transfer.py` and `importing.py`."""
 
 from typing import Any
 
@@ -7,9 +7,11 @@ import click
 from glancelite.client.errors import ClientError, Unreachable
 from glancelite.client.query import filter_value
 
+from . import store, task
 from .display import LIST_COLUMNS, LONG_COLUMNS, describe, human_size
 from .fields import VISIBILITIES, collect_fields, collect_properties, exclusive, flag, image_options, split_pairs
 from .group import Group
+from .importing import import_image, import_info, stage
 from .output import View, print_many, print_one, shows_many, shows_one
 from .service import doing, open_images
 from .transfer import create, save
@@ -19,14 +21,14 @@ _NOT_PROPERTIES = ("limit", "marker", "sort", "sort_key", "sort_dir", "tag")
 
 @click.group(name="image", cls=Group)
 def group() -> None:
-    """Create, list, show, change, save and delete images.
+    """Create, list, show, change, import, save and delete images.
 
     An image is named by its ID, or by its name where only one visible image has it.
     """
 
 
-group.add_command(create)
-group.add_command(save)
+for _command in (create, save, stage, import_image, import_info, task.group, store.group):
+    group.add_command(_command)
 
 
 @group.command("list")

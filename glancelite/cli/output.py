@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -86,8 +86,11 @@ def _with_view(command: Command, decorators: Sequence[Callable[[Any], Any]]) -> 
     return run  # type: ignore[return-value]
 
 
-def print_one(record: Mapping[str, Any], view: View) -> None:
-    """Print one thing: its fields in alphabetical order, those without a value left out unless they are asked for."""
+def print_one(record: Mapping[str, Any], view: View, as_written: Container[str] = ()) -> None:
+    """Print one thing: its fields in alphabetical order, those without a value left out unless they are asked for.
+
+    The mappings of `as_written` have no form of their own in a table.
+    """
     chosen = _choose(tuple(sorted(record)), view)
     shown = {name: record[name] for name in chosen if view.columns or record[name] is not None}
     if view.format == "json":
@@ -99,11 +102,12 @@ def print_one(record: Mapping[str, Any], view: View) -> None:
     elif view.format == "shell":
         _print("".join(f"{_variable(view.prefix + name)}={_quoted(value)}\n" for name, value in shown.items()))
     else:
-        _print_table(("Field", "Value"), [(name, _cell(value)) for name, value in shown.items()], (False, False), view)
+        cells = [(name, str(value) if name in as_written else _cell(value)) for name, value in shown.items()]
+        _print_table(("Field", "Value"), cells, (False, False), view)
 
 
-def print_many(columns: Sequence[str], rows: Sequence[Row], view: View) -> None:
-    """Print a list."""
+def print_many(columns: Sequence[str], rows: Sequence[Row], view: View, as_written: Container[str] = ()) -> None:
+    """Print a list; `as_written` as for one thing."""
     rows = _sort(columns, rows, view)
     chosen = _choose(columns, view)
     rows = [[row[columns.index(name)] for name in chosen] for row in rows]
@@ -119,7 +123,9 @@ def print_many(columns: Sequence[str], rows: Sequence[Row], view: View) -> None:
         _print_csv(chosen, rows, view)
     else:
         to_right = [bool(rows) and type(value) in (int, float) for value in (rows or [chosen])[0]]
-        _print_table(chosen, [[_cell(value) for value in row] for row in rows], to_right, view)
+        show = [str if name in as_written else _cell for name in chosen]
+        cells = [[form(value) for form, value in zip(show, row, strict=True)] for row in rows]
+        _print_table(chosen, cells, to_right, view)
 
 
 def _choose(columns: Sequence[str], view: View) -> Sequence[str]:

@@ -15,10 +15,13 @@ from glancelite.client.errors import BadAccess, ClientError
 from .options import collect
 from .table import draw
 
-_CACHE = "glancelite.settings"
+_CACHE, _TRANSPORT = "glancelite.settings", "glancelite.transport"
+"""Where the click context keeps what a command has of each but once."""
 
 if TYPE_CHECKING:
     from glancelite.client.images import Images
+    from glancelite.client.offers import Offers
+    from glancelite.client.tasks import Tasks
     from glancelite.client.transport import Transport
 
 
@@ -43,11 +46,20 @@ def settings() -> dict[str, Any]:
 
 
 def open_images() -> "Images":
-    """Log in; the connection ends with the command."""
+    """The images of the service."""
     from glancelite.client.images import Images
+
+    return Images(open_transport())
+
+
+def open_transport() -> "Transport":
+    """Log in; the connection ends with the command, which has but one."""
     from glancelite.client.transport import Transport
 
     ctx = click.get_current_context()
+    if _TRANSPORT in ctx.meta:
+        opened: Transport = ctx.meta[_TRANSPORT]
+        return opened
     chosen = settings()
     _ask_password(chosen)
     _start_log(chosen)
@@ -56,7 +68,22 @@ def open_images() -> "Images":
     ctx.call_on_close(transport.close)
     if chosen.get("timing"):
         ctx.call_on_close(lambda: _print_timing(ctx, transport))
-    return Images(transport)
+    ctx.meta[_TRANSPORT] = transport
+    return transport
+
+
+def open_tasks() -> "Tasks":
+    """The tasks of the service."""
+    from glancelite.client.tasks import Tasks
+
+    return Tasks(open_transport())
+
+
+def open_offers() -> "Offers":
+    """What the service offers."""
+    from glancelite.client.offers import Offers
+
+    return Offers(open_transport())
 
 
 def note(text: str) -> None:

@@ -5,23 +5,23 @@ import fcntl
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from glancelite.client.digest import Digest
-from glancelite.client.errors import BadData, ClientError
+from glancelite.client.errors import BadData
 
+from .delivery import deliver, plan_delivery
 from .display import describe
 from .fields import collect_fields, collect_properties, flag, image_options
 from .output import View, print_one, shows_one
 from .progress import follow
-from .service import doing, note, open_images
-from .source import Source, open_source
-
-if TYPE_CHECKING:
-    from glancelite.client.images import Image, Images
+from .service import doing, note, open_images, open_offers
+from .source import open_source
+from .ways import way_options
 
 
 @click.command()
@@ -35,53 +35,32 @@ if TYPE_CHECKING:
 @click.option("--size", type=click.IntRange(0), metavar="BYTES", help="How long the data is, when it comes by a pipe.")
 @click.option("--volume", hidden=True)
 @click.option("--progress", is_flag=True, help="Show how far the upload is.")
-@click.option("--wait/--no-wait", default=True, hidden=True, expose_value=False)
-@click.option("--keep-queued", is_flag=True, help="Keep the image, without data, when its upload fails.")
+@click.option("--import", "is_import", is_flag=True, help="Stage the data and import it, instead of a plain upload.")
+@way_options
+@click.option("--wait/--no-wait", default=False, help="Wait for the end of the import; exit with 1 when it fails.")
+@click.option("--keep-queued", is_flag=True, help="Keep the image, without data, when its upload or import fails.")
 @shows_one
 def create(name: str, view: View, file: str | None, volume: str | None, **values: Any) -> None:
-    """Create an image, and upload its data from --file or a pipe on standard input."""
+    """Create an image, with data from --file, a pipe on standard input, or where --uri lets the service fetch it."""
     if volume:
         raise click.UsageError("--volume is not offered: this client speaks to no block storage service.")
     fields: dict[str, Any] = collect_properties(values)
     fields |= collect_fields(values, "id", "container_format", "disk_format") | {"name": name}
     fields |= {"tags": list(dict.fromkeys(values["tags"]))} if values["tags"] else {}
     fields |= {"os_hidden": True} if values["hidden"] else {}
-    with open_source(file, values["size"]) as source:
-        images = open_images()
+    delivery = plan_delivery(values)
+    if delivery.is_fetched and (file or values["size"] is not None):
+        raise click.UsageError("--file and --size go with data from here, not with data that the service fetches.")
+    with nullcontext() if delivery.is_fetched else open_source(file, values["size"]) as source:
+        if source is None:
+            delivery.check_without_data()
         with doing(f"create image '{name}'"):
+            if delivery.method:
+                open_offers().require_method(delivery.method)
+            images = open_images()
             image = images.create(fields)
-        if source is not None:
-            image = _upload(images, image, source, values)
+        image = deliver(images, image, source, delivery)
     print_one(describe(image), view)
-
-
-def _upload(images: "Images", image: "Image", source: Source, values: dict[str, Any]) -> "Image":
-    """Upload, or leave no trace of the image that was made for it."""
-    pieces = source.pieces()
-    if values["progress"]:
-        pieces = follow(pieces, source.length)
-    try:
-        images.upload(image["id"], pieces, source.length)
-        return images.show(image["id"])
-    except (ClientError, OSError, KeyboardInterrupt) as error:
-        end = "The image was left queued." if values["keep_queued"] else _clear(images, image["id"])
-        what = f"Cannot upload the data of image '{image.get('name')}' ({image['id']})"
-        if isinstance(error, KeyboardInterrupt):
-            note(f"{what}: interrupted. {end}")
-            raise
-        raise click.ClickException(f"{what}: {str(error).rstrip('.')}. {end}") from error
-
-
-def _clear(images: "Images", image_id: str) -> str:
-    """Delete an image whose upload failed; not when it has its data after all, because only the answer was lost."""
-    try:
-        status = images.show(image_id)["status"]
-        if status not in ("queued", "saving"):
-            return f"The image is {status}; it was left as it is."
-        images.delete(image_id)
-        return "The image was deleted again."
-    except ClientError as error:
-        return f"The image may be left queued: {error}"
 
 
 @click.command()

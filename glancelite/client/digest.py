@@ -1,6 +1,7 @@
-"""Checks data that passes by against the size and the hash that the service recorded of its image."""
+"""Checks data that passes by: against what the service recorded of its image, or what the caller promised of it."""
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .errors import BadData
@@ -33,3 +34,18 @@ class Digest:
             raise BadData(f"{self.received} bytes came, but the image has {self._size}.")
         if self._hash is not None and self._hash.hexdigest() != self._expected:
             raise BadData(f"the data's {self.algorithm} is {self._hash.hexdigest()}, but {self._expected} is recorded.")
+
+
+def promised(pieces: Iterable[bytes], algorithm: str, expected: str) -> Iterator[bytes]:
+    """Pass the pieces on; BadData before the last one, so that no service takes data of another digest for whole."""
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    held = b""
+    for piece in pieces:
+        digest.update(piece)
+        if held:
+            yield held
+        held = piece
+    if digest.hexdigest() != expected:
+        raise BadData(f"the data's {algorithm} is {digest.hexdigest()}, but --checksum says {expected}.")
+    if held:
+        yield held

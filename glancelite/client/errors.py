@@ -25,6 +25,14 @@ class ImageUnknown(ClientError):
     """No visible image has this id or name, or several have this name."""
 
 
+class NotOffered(ClientError):
+    """The service does not have what was asked for."""
+
+
+class ImportFailed(ClientError):
+    """An import that the service began did not end well; its text is the service's reason."""
+
+
 class Refused(ClientError):
     """The service answered with an error: its status, its own sentence, the id of the request."""
 

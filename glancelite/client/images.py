@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import quote
 
 from .errors import BadAnswer, ImageUnknown, Refused
+from .pages import Query, read_pages
 from .query import filter_value
 from .transport import Download, Transport
 
 Image = dict[str, Any]
-Query = Iterable[tuple[str, str]]
 PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _SCOPES: tuple[Query, ...] = ((), (("os_hidden", "true"),), (("visibility", "community"),))
@@ -40,8 +40,18 @@ class Images:
     def delete(self, image_id: str) -> None:
         self._transport.request("DELETE", _path(image_id))
 
-    def upload(self, image_id: str, pieces: Iterable[bytes], length: int | None) -> None:
-        self._transport.upload(_path(image_id) + "/file", pieces, length, {})
+    def upload(
+        self, image_id: str, pieces: Iterable[bytes], length: int | None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        self._transport.upload(_path(image_id) + "/file", pieces, length, headers or {})
+
+    def stage(self, image_id: str, pieces: Iterable[bytes], length: int | None) -> None:
+        """Bring data where an import by glance-direct takes it from."""
+        self._transport.upload(_path(image_id) + "/stage", pieces, length, {})
+
+    def start_import(self, image_id: str, wanted: Mapping[str, Any]) -> None:
+        """Have the service begin an import; it goes on by itself."""
+        self._transport.request("POST", _path(image_id) + "/import", document=dict(wanted))
 
     @contextmanager
     def download(self, image_id: str) -> Iterator[Download]:
@@ -50,18 +60,7 @@ class Images:
 
     def list(self, query: Query = (), limit: int | None = None, most: int | None = None) -> Iterator[Image]:
         """Every image that `query` selects, page after page of `limit`; no more than `most`."""
-        pairs = list(query) + ([("limit", str(limit))] if limit is not None else [])
-        left = most
-        while left is None or left > 0:
-            page = self._transport.request("GET", "/v2/images", pairs)
-            if not isinstance(page, dict) or not isinstance(page.get("images"), list):
-                raise BadAnswer(f"What answers at {self._transport.endpoint} does not speak the Image API.")
-            yield from page["images"][:left]
-            left = None if left is None else left - len(page["images"])
-            following = parse_qsl(urlsplit(page.get("next") or "").query, keep_blank_values=True)
-            if not following or following == pairs:
-                return
-            pairs = following
+        return read_pages(self._transport, "/v2/images", query, limit, most)
 
     def find(self, reference: str) -> Image:
         """The image with this id, or with this name when just one visible image has it."""

@@ -5,14 +5,16 @@ every implementation passes.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from .context import Context
 from .image import Image, Location, Member
 from .limits import Bounds, DomainBounds, Usage
 from .query import ImageQuery
+from .task import Ending, Task, TaskQuery
 
 # Registry -------------------------------------------------------------------------------------------------------------
 
@@ -23,6 +25,7 @@ class Intent:
 
     The image must still have the formats that its content will be checked against (None: not asked).
     `declared` are the bytes announced, counted against `quota` (bytes a project may take; None: no limit) at once.
+    `task` is the one that these bytes are moved for: it must still be this process's.
     """
 
     key: str
@@ -39,6 +42,7 @@ class Intent:
     quota: int | None = None
     bounds: Bounds = field(default_factory=dict)
     domain: DomainBounds | None = None
+    task: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Content:
 
 @dataclass(frozen=True)
 class Blob:
-    """A row that names bytes in a store. States: writing -> live -> dropping."""
+    """A row that names bytes in a store. States: writing -> live or staged -> dropping."""
 
     key: str
     store: str
@@ -178,7 +182,28 @@ class Registry(ABC):
 
     @abstractmethod
     def abort_blob(self, key: str) -> str:
-        """Give a writing blob up: its image goes back. The state after: dropping, live (then keep it), or gone."""
+        """Give a writing blob up: its image goes back. The state after: dropping, live or staged (then
+        keep it), or gone."""
+
+    @abstractmethod
+    def park_blob(self, context: Context, intent: Intent, content: Content, changes: Mapping[str, Any]) -> Image:
+        """The blob is what its image has staged, in place of what it had; the image keeps the status of the intent.
+
+        Idempotent by key. `changes` are fields of the image that go with the new data. Raises Gone, StatusConflict,
+        TaskLost, QuotaExceeded.
+        """
+
+    @abstractmethod
+    def find_staged(self, image_id: str) -> Blob | None:
+        """What the image has staged."""
+
+    @abstractmethod
+    def commit_copy(self, context: Context, intent: Intent, content: Content, url: str) -> Image:
+        """The blob is live, one more place of its image, whose first one gives it size and hashes.
+
+        Idempotent by key. Raises Gone, StatusConflict, TaskLost, QuotaExceeded; CopyDiffers when the image is known to
+        have other hashes.
+        """
 
     @abstractmethod
     def list_blobs(self, store: str, after: str, limit: int) -> tuple[Blob, ...]:
@@ -195,6 +220,56 @@ class Registry(ABC):
     @abstractmethod
     def record_unlink(self, key: str, lease: float) -> None:
         """The bytes were unlinked: the first time the row waits one lease for a second unlink, then it goes."""
+
+    # tasks
+
+    @abstractmethod
+    def add_task(self, context: Context, task: Task) -> Task:
+        """Enter a task, pending."""
+
+    @abstractmethod
+    def begin_import(
+        self,
+        context: Context,
+        image_id: str,
+        revision: int,
+        changes: Mapping[str, Any],
+        task: Task,
+        preempted: str | None = None,
+    ) -> Task:
+        """Enter a task and change its image, if that still is at this revision; both or neither.
+
+        Another task whose lock has run out fails in the same moment. Raises like update_image.
+        """
+
+    @abstractmethod
+    def claim_task(self, process: str, running: tuple[str, ...]) -> Task | None:
+        """The oldest task that waits for somebody, now this process's; one of its own that it is not running counts
+        too. None when there is none. Raises RegistryUnavailable when the process is not known alive."""
+
+    @abstractmethod
+    def report_task(self, task_id: str, process: str, message: str, progress: str | None) -> None:
+        """Say how far a task is; `progress` goes to its image too. Raises TaskLost when it is not this process's,
+        ImageNotFound when its image is gone."""
+
+    @abstractmethod
+    def finish_task(self, task_id: str, process: str, ending: Ending) -> Task:
+        """End a task and its work on its image, where that still is the task's; idempotent. TaskLost.
+
+        A success is a failure where the image is gone.
+        """
+
+    @abstractmethod
+    def show_task(self, context: Context, task_id: str) -> Task:
+        """A task that the caller may know of: their project's, or any for an administrator. TaskNotFound."""
+
+    @abstractmethod
+    def list_tasks(self, context: Context, query: TaskQuery) -> tuple[Task, ...]:
+        """One page of the tasks that have not expired; InvalidTaskMarker."""
+
+    @abstractmethod
+    def list_image_tasks(self, context: Context, image_id: str) -> tuple[Task, ...]:
+        """Tasks about an image that the caller may know of, the oldest first."""
 
     # usage
 
@@ -369,3 +444,18 @@ class Store(ABC):
     @abstractmethod
     def check(self) -> StoreStatus:
         """Ask the place something real."""
+
+
+class LocalStore(Store):
+    """A store whose bytes are files that programs of this node can work with."""
+
+    @abstractmethod
+    def path(self, key: str) -> Path:
+        """The file of bytes that are there, for reading only."""
+
+    @abstractmethod
+    def fill(self, key: str, write: Callable[[Path], None]) -> int:
+        """Let `write` make the file, at a path where none is, and keep it as `add` does; its size in bytes.
+
+        Raises as `add` does, and whatever `write` raises; then nothing is left.
+        """

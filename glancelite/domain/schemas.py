@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .fields import BY_NAME, FIELDS, INTEGER_MAX, KNOWN_PROPERTIES, UUID_PATTERN, Field
+from .task import STATUSES, TYPES
 
 Schema = dict[str, Any]
 
@@ -98,6 +99,50 @@ def members_schema() -> Schema:
         "name": "members",
         "properties": {"members": {"type": "array", "items": member_schema()}, "schema": {"type": "string"}},
         "links": [{"rel": "describedby", "href": "{schema}"}],
+    }
+
+
+def task_schema() -> Schema:
+    """The schema of `/v2/schemas/task`."""
+    text: Schema = {"type": "string"}
+    return {
+        "name": "task",
+        "properties": {
+            "id": {"type": "string", "description": "The task's id.", "pattern": UUID_PATTERN},
+            "type": {"type": "string", "description": "What kind of work it is.", "enum": list(TYPES)},
+            "status": {"type": "string", "description": "How far it is.", "enum": list(STATUSES)},
+            "input": {"type": ["null", "object"], "description": "What was asked for."},
+            "result": {"type": ["null", "object"], "description": "What came of it."},
+            "owner": text | {"description": "The project that asked for it."},
+            "message": text | {"description": "What is being done, or why it failed."},
+            "image_id": text | {"description": "The image that it is about."},
+            "request_id": text | {"description": "The request that asked for it."},
+            "user_id": text | {"description": "Who asked for it."},
+            "expires_at": {"type": ["null", "string"], "description": "When it is forgotten, in UTC."},
+            "created_at": text | {"description": "When it was asked for, in UTC."},
+            "updated_at": text | {"description": "When something was last heard of it, in UTC."},
+            "self": {"type": "string", "readOnly": True},
+            "schema": {"type": "string", "readOnly": True},
+        },
+    }
+
+
+def tasks_schema() -> Schema:
+    """The schema of `/v2/schemas/tasks`."""
+    text: Schema = {"type": "string"}
+    return {
+        "name": "tasks",
+        "properties": {
+            "tasks": {"type": "array", "items": task_schema()},
+            "first": text,
+            "next": text,
+            "schema": text,
+        },
+        "links": [
+            {"rel": "first", "href": "{first}"},
+            {"rel": "next", "href": "{next}"},
+            {"rel": "describedby", "href": "{schema}"},
+        ],
     }
 
 

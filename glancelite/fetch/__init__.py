@@ -14,7 +14,7 @@ from .lookup import Resolve, find_addresses, look_up
 from .pace import make_tls
 from .request import open_url
 from .rules import OPTIONS, Rules, read_rules
-from .url import Url, check_url
+from .url import Url, check_url, show_url
 
 __all__ = [
     "OPTIONS",
@@ -28,4 +28,5 @@ __all__ = [
     "make_tls",
     "open_url",
     "read_rules",
+    "show_url",
 ]

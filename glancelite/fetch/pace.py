@@ -10,6 +10,8 @@ from ..errors import RemoteRefused, RemoteUnavailable
 
 HEAD_BYTES = 64 << 10
 """Most bytes of a status line and headers, and of what frames a body (chunks) on top of what that may need."""
+_CHECK_SECONDS = 0.5
+"""How long a silence lasts before whoever fetches is asked whether to go on."""
 
 
 class Pace:
@@ -20,8 +22,15 @@ class Pace:
     their size run against a bound, whoever parses them.
     """
 
-    def __init__(self, shown: str, total_timeout: float, idle_timeout: float, minimum_rate: int) -> None:
-        self.shown = shown
+    def __init__(
+        self,
+        shown: str,
+        total_timeout: float,
+        idle_timeout: float,
+        minimum_rate: int,
+        check: Callable[[], None] | None = None,
+    ) -> None:
+        self.shown, self._check = shown, check
         self._deadline = time.monotonic() + total_timeout
         self._idle_timeout, self._minimum_rate = idle_timeout, minimum_rate
         self._waited, self._received, self._allowed = 0.0, 0, 0
@@ -43,16 +52,26 @@ class Pace:
         """Take bytes from a socket within the time that is left."""
         if self._allowed <= 0:
             raise RemoteRefused(uri=self.shown, reason="its headers are too long, or its chunks are not what they say")
-        sock.settimeout(self.left())
-        started = time.monotonic()
-        try:
-            count = take()
-        except TimeoutError as error:
-            raise self._too_slow() from error
-        self._waited += time.monotonic() - started
+        count = self._wait(sock, take)
         self._received += count
         self._allowed -= count
         return count
+
+    def _wait(self, sock: socket.socket, take: Callable[[], int]) -> int:
+        left, started = self.left(), time.monotonic()
+        while True:
+            if self._check is not None:
+                self._check()
+            waits = left - (time.monotonic() - started)
+            if waits <= 0:
+                raise self._too_slow()
+            sock.settimeout(waits if self._check is None else min(waits, _CHECK_SECONDS))
+            try:
+                count = take()
+            except TimeoutError:
+                continue
+            self._waited += time.monotonic() - started
+            return count
 
     def _too_slow(self) -> RemoteUnavailable:
         return RemoteUnavailable(uri=self.shown, reason="it is too slow")

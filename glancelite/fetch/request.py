@@ -3,7 +3,7 @@
 import base64
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
@@ -45,17 +45,19 @@ def open_url(
     ca_file: str = "",
     insecure: bool = False,
     resolve: Resolve = look_up,
+    check: Callable[[], None] | None = None,
 ) -> Fetched:
     """The answer of the place that the URL names, following up to five redirects.
 
     `minimum_rate` (bytes a second; 0: any) is an average that counts after `idle_timeout` seconds of waiting, which is
-    also the longest silence. `headers` and credentials go to the URL's own host only. Raises UriRefused,
-    RemoteNotFound, RangeNotServed and, as reading does, RemoteRefused, RemoteTooLarge and RemoteUnavailable.
+    also the longest silence. `headers` and credentials go to the URL's own host only. `check` is called now and then
+    while the remote is waited for; what it raises ends the wait. Raises UriRefused, RemoteNotFound, RangeNotServed
+    and, as reading does, RemoteRefused, RemoteTooLarge and RemoteUnavailable.
     """
     from .wire import exchange  # brings urllib3, which a service that fetches nothing does without
 
     wish = Wish(offset or 0, length, cap, method == "HEAD")
-    pace = Pace(url.shown, total_timeout, idle_timeout, minimum_rate)
+    pace = Pace(url.shown, total_timeout, idle_timeout, minimum_rate, check)
     sent = {**(headers or {}), **_authorization(url)}
     place = url
     for _ in range(MOST_REDIRECTS + 1):

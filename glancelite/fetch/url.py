@@ -129,6 +129,11 @@ def _read_host(host: str) -> tuple[str, Address | None]:
     return host, None
 
 
+def show_url(text: str) -> str:
+    """Any text that stands for a URL, fit to be shown."""
+    return _veil(text)
+
+
 def _veil(text: str) -> str:
     """A URI that is refused, fit to be shown: what may be a secret is left out."""
     text = _UNFIT.sub("·", text[:LONGEST])

@@ -11,15 +11,24 @@ import peewee
 
 from ..domain.context import Context
 from ..domain.image import Image, Location
-from ..domain.limits import SIZE, UPLOADING, Bounds
+from ..domain.limits import SIZE, STAGE, UPLOADING, Bounds
 from ..domain.ports import Blob, Content, Intent
-from ..errors import ChangedMeanwhile, Gone, ImageNotFound, QuotaExceeded, RegistryUnavailable, StatusConflict
+from ..errors import (
+    ChangedMeanwhile,
+    Gone,
+    ImageNotFound,
+    QuotaExceeded,
+    RegistryUnavailable,
+    StatusConflict,
+    TaskLost,
+)
 from .database import value_of
 from .images import DELETED
 from .members import MemberQueries
-from .models import BlobRow, ImageRow, ProcessRow, WorkRow
+from .models import BlobRow, ImageRow, ProcessRow, TaskRow, WorkRow
 
 _HASHES = ("checksum", "os_hash_algo", "os_hash_value")
+_UNENDED = TaskRow.status.in_(("pending", "processing"))
 
 
 class BlobQueries(MemberQueries):
@@ -31,7 +40,15 @@ class BlobQueries(MemberQueries):
                 raise RegistryUnavailable(reason="the lease of this process has ended and is being renewed")
             if self._blob_state(intent.key) is None:
                 self._enter(intent)
-            return self._room(intent, {SIZE.name: intent.declared or 0, UPLOADING.name: 1})
+                self._require_task(intent)
+            declared = intent.declared or 0
+            return self._room(intent, {SIZE.name: declared, STAGE.name: declared, UPLOADING.name: 1})
+
+    def _require_task(self, intent: Intent) -> None:
+        """Raise TaskLost unless the task that bytes are moved for still is this process's."""
+        mine = (TaskRow.id == intent.task) & (TaskRow.process == intent.process) & (TaskRow.status == "processing")
+        if intent.task is not None and self._row(TaskRow.select(TaskRow.id).where(mine)) is None:
+            raise TaskLost(task_id=intent.task)
 
     def _enter(self, intent: Intent) -> None:
         formats = {
@@ -145,6 +162,8 @@ class BlobQueries(MemberQueries):
                     BlobRow.state == "writing", BlobRow.process.not_in(living)
                 )
             )
+            self._change(TaskRow.update(process=None).where(_UNENDED, TaskRow.process.not_in(living)))
+            self._change(TaskRow.delete().where(TaskRow.expires_at <= self._now))
             self._finish_deletes()
             return count
 

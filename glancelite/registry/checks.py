@@ -5,9 +5,9 @@ import json
 import peewee
 
 from ..domain.ports import Finding
-from .blobs import BlobQueries
 from .images import DELETED
-from .models import BlobRow, ImageRow, LocationRow, MarkRow
+from .imports import ImportQueries
+from .models import BlobRow, ImageRow, LocationRow, MarkRow, TaskRow
 from .processes import ProcessQueries
 from .rows import marks_of
 
@@ -20,7 +20,7 @@ def _differ(one: peewee.Field, other: peewee.Field) -> peewee.Expression:
     return (one != other) | (one.is_null() != other.is_null())
 
 
-class CheckQueries(BlobQueries, ProcessQueries):
+class CheckQueries(ImportQueries, ProcessQueries):
     """The part of the registry that examines itself. One transaction, so that what it sees stood together."""
 
     def check_invariants(self) -> tuple[Finding, ...]:
@@ -30,12 +30,17 @@ class CheckQueries(BlobQueries, ProcessQueries):
                 *self._check_data(),
                 *self._check_deleted(),
                 *self._check_blobs(),
+                *self._check_staged(),
                 *self._check_marks(),
             )
 
     def _check_busy(self) -> list[Finding]:
+        tasked = TaskRow.select(TaskRow.image_id).where(self.is_unended, TaskRow.image_id.is_null(False))
+        staged = BlobRow.select(BlobRow.image_id).where(BlobRow.state == "staged")
+        waits = (ImageRow.status == "importing") & ImageRow.id.in_(tasked)
+        waits |= (ImageRow.status == "uploading") & ImageRow.id.in_(staged)
         query = ImageRow.select(ImageRow.id, ImageRow.status).where(
-            ImageRow.status.in_(_BUSY), ImageRow.id.not_in(self._living_work())
+            ImageRow.status.in_(_BUSY), ImageRow.id.not_in(self._living_work()), ~waits
         )
         sentence = "its status is {} but nobody living works on it"
         return [Finding(f"image {image}", sentence.format(status)) for image, status in self._rows(query)]
@@ -45,8 +50,10 @@ class CheckQueries(BlobQueries, ProcessQueries):
         bare = ImageRow.select(ImageRow.id, ImageRow.status).where(
             ImageRow.status.in_(_WITH_DATA), ImageRow.id.not_in(located)
         )
+        # A foreign place may stay with an image that its data was refused for; an import brings one copy after another.
+        ours = located.where(LocationRow.blob.is_null(False))
         early = ImageRow.select(ImageRow.id, ImageRow.status).where(
-            ImageRow.status.not_in((*_WITH_DATA, "pending_delete")), ImageRow.id.in_(located)
+            ImageRow.status.not_in((*_WITH_DATA, "pending_delete", "importing")), ImageRow.id.in_(ours)
         )
         return [
             *(Finding(f"image {image}", f"it is {status} but has no location") for image, status in self._rows(bare)),
@@ -97,6 +104,12 @@ class CheckQueries(BlobQueries, ProcessQueries):
                 for image, key in self._rows(differs)
             ),
         ]
+
+    def _check_staged(self) -> list[Finding]:
+        waiting = ImageRow.select(ImageRow.id).where(ImageRow.status.in_(("uploading", "importing")))
+        stray = BlobRow.select(BlobRow.key).where(BlobRow.state == "staged", BlobRow.image_id.not_in(waiting))
+        sentence = "it is staged but its image waits for no import"
+        return [Finding(f"blob {key}", sentence) for (key,) in self._rows(stray)]
 
     def _check_marks(self) -> list[Finding]:
         marks: dict[str, set[str]] = {}

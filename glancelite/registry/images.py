@@ -69,17 +69,27 @@ class ImageQueries(UsageQueries):
         quota: int | None = None,
     ) -> Image:
         with self._transaction():
-            before = self._read_image(image_id) if {"properties", "tags"} & changes.keys() else None
-            self._advance(image_id, revision, columns_of(changes), "updated_at")
-            if before is not None:
-                old = marks_of(before.properties, before.tags)
-                new = marks_of(changes.get("properties", before.properties), changes.get("tags", before.tags))
-                self._delete_marks(image_id, old - new)
-                self._insert_marks(image_id, before.created_at, new - old)
+            self._update(image_id, revision, changes)
             if locations is not None:
                 self._set_locations(image_id, locations)
                 self._check_places(image_id, quota)
             return self._read_image(image_id, context)
+
+    def _update(self, image_id: str, revision: int, changes: Mapping[str, Any]) -> None:
+        """Set fields, `properties` and `tags` with their marks, if the image still is at this revision."""
+        before = self._read_image(image_id) if {"properties", "tags"} & changes.keys() else None
+        self._advance(image_id, revision, columns_of(changes), "updated_at")
+        if before is not None:
+            old = marks_of(before.properties, before.tags)
+            new = marks_of(changes.get("properties", before.properties), changes.get("tags", before.tags))
+            self._delete_marks(image_id, old - new)
+            self._insert_marks(image_id, before.created_at, new - old)
+
+    def _hold_image(self, image_id: str) -> Image:
+        """The image, which nobody else changes until this transaction ends; ImageNotFound when it is gone."""
+        if self._dialect != "sqlite":
+            self._row(ImageRow.select(ImageRow.id).where(ImageRow.id == image_id).for_update())
+        return self._read_standing(image_id)
 
     def _check_places(self, image_id: str, quota: int | None) -> None:
         if quota is None:
@@ -112,6 +122,7 @@ class ImageQueries(UsageQueries):
                 self._advance(image_id, revision, {"status": "pending_delete", "is_gone": True}, "deleted_at")
                 self._change(ImageRow.update(purge_at=self._after(delay)).where(ImageRow.id == image_id))
                 self._change(WorkRow.delete().where(WorkRow.image_id == image_id))
+            self._drop_staged(image_id)
 
     def _finish_deletes(self) -> None:
         """Images whose delayed deletion is due are deleted for good."""
@@ -129,6 +140,10 @@ class ImageQueries(UsageQueries):
         self._change(MarkRow.delete().where(MarkRow.image_id == image_id))
         self._change(MemberRow.delete().where(MemberRow.image_id == image_id))
         self._drop_unnamed(image_id)
+
+    def _drop_staged(self, image_id: str) -> None:
+        staged = (BlobRow.image_id == image_id) & (BlobRow.state == "staged")
+        self._change(BlobRow.update(state="dropping", drop_at=self._now).where(staged))
 
     def _drop_unnamed(self, image_id: str) -> None:
         """Live bytes of an image that no location names any more."""

@@ -163,6 +163,31 @@ class ProjectRow(_Table):
         table_name = "projects"
 
 
+class TaskRow(_Table):
+    """A task. `process` is who works on it, or none; `result` and `input` are JSON, `roles` comma separated."""
+
+    id = peewee.CharField(max_length=36, primary_key=True)
+    type = peewee.CharField(max_length=30)
+    status = peewee.CharField(max_length=20)
+    owner = peewee.CharField(max_length=255, null=True)
+    image_id = peewee.CharField(max_length=36, null=True, index=True)
+    user_id = peewee.CharField(max_length=255, null=True)
+    request_id = peewee.CharField(max_length=255, null=True)
+    input = LongTextField()
+    result = LongTextField(null=True)
+    message = LongTextField()
+    roles = LongTextField()
+    process = peewee.CharField(max_length=36, null=True)
+    attempts = peewee.IntegerField(default=0)
+    created_at = peewee.BigIntegerField()
+    updated_at = peewee.BigIntegerField()
+    expires_at = peewee.BigIntegerField(null=True, index=True)
+
+    class Meta:
+        table_name = "tasks"
+        indexes = ((("status", "created_at", "id"), False), (("owner", "created_at", "id"), False))
+
+
 TABLES: tuple[Any, ...] = (
-    ImageRow, MarkRow, MemberRow, BlobRow, LocationRow, ProcessRow, WorkRow, StoreRow, ProjectRow,
+    ImageRow, MarkRow, MemberRow, BlobRow, LocationRow, ProcessRow, WorkRow, StoreRow, ProjectRow, TaskRow,
 )  # fmt: skip

@@ -13,7 +13,10 @@ from ..errors import ConfigError, RegistryRefused, RegistryUnavailable
 from .codec import OPERATIONS, error_from_wire, from_wire, sign, signature_of, to_wire
 from .key import registry_key
 
-_UNREPEATABLE = ("create_image", "update_image", "delete_image", "commit_blob")
+_UNREPEATABLE = (
+    "create_image", "update_image", "delete_image", "commit_blob", "park_blob", "commit_copy", "add_task",
+    "begin_import",
+)  # fmt: skip
 """Operations that are not asked a second time on a broken connection: the first may have been done, and who asks must
 know that."""
 

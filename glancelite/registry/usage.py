@@ -27,9 +27,10 @@ class UsageQueries(Connected):
 
     def _usage(self, project: Owner) -> Usage:
         waiting = _of(project) & ImageRow.status.in_(_WAITING)
+        coming = self._count_coming(waiting & ImageRow.size.is_null())  # else they are being moved on
         return Usage(
             self._count_bytes(project),
-            self._sum(ImageRow.select(_total(ImageRow.size)).where(waiting)) + self._count_coming(waiting),
+            self._sum(ImageRow.select(_total(ImageRow.size)).where(waiting)) + coming,
             self._sum(ImageRow.select(_COUNT).where(_of(project), ImageRow.status.not_in(_GONE))),
             self._sum(ImageRow.select(_COUNT).where(_of(project), ImageRow.status.in_(_RECEIVING))),
         )

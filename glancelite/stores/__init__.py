@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..config import OPTIONS, Config, Option
-from ..domain.ports import ForeignStore, Registry, Store
+from ..domain.ports import ForeignStore, LocalStore, Registry, Store
 from ..errors import ConfigError
 from ..fetch import read_rules
 
 RESERVED_PREFIX = "os_glance_"
 SINGLE = "glance_store"
-"""The section of the only store, where `enabled_backends` names none."""
+STAGING = "os_glance_staging_store"
+"""The section of the only store, where `enabled_backends` names none; and the store of what waits for its import."""
 
 COMMON_OPTIONS = (
     Option("", "store_description", "str", "", "What the store is, for who chooses one."),
@@ -25,6 +26,10 @@ HTTP_OPTIONS = (
     Option("", "https_insecure", "bool", False, "Let the http store trust any certificate, and so anybody on the way."),
 )  # fmt: skip
 FILE_OPTIONS = (Option("", "filesystem_store_datadir", "path", "", "Directory of the store. Empty: one in data_dir."),)
+STAGING_OPTIONS = (
+    Option(STAGING, "filesystem_store_datadir", "path", "", "Directory of data that waits for its import; several "
+           "nodes share one. Empty: staging in data_dir."),
+)  # fmt: skip
 AnyStore = TypeVar("AnyStore", Store, ForeignStore)
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
@@ -73,9 +78,17 @@ class StoreSet:
     """The configured stores by id, and the one that takes images when a request names none."""
 
     def __init__(
-        self, stores: Mapping[str, Store], default: str, *, is_multi: bool, foreign: Mapping[str, ForeignStore]
+        self,
+        stores: Mapping[str, Store],
+        default: str,
+        *,
+        staging: LocalStore,
+        is_multi: bool,
+        foreign: Mapping[str, ForeignStore],
     ) -> None:
         self._stores = dict(stores)
+        self.staging = staging
+        """Where data waits for its import; no request can name it."""
         self.foreign = dict(foreign)
         """Stores that are only read, by id."""
         self.default = self._stores[default]
@@ -93,9 +106,18 @@ class StoreSet:
         scheme = url.partition(":")[0].lower()
         return next((store for store in self.foreign.values() if scheme in store.schemes), None)
 
+    def find_place(self, store_id: str) -> Store | None:
+        """The store of this id, the one for staging too."""
+        return self.staging if store_id == self.staging.id else self.get(store_id)
+
+    @property
+    def places(self) -> tuple[Store, ...]:
+        """All that bytes of ours are in: the stores, and staging."""
+        return *self, self.staging
+
     def attach(self, registry: Registry) -> None:
         """Let each store compare its place with what the registry knows of it."""
-        for store in self:
+        for store in self.places:
             store.attach(registry)
 
 
@@ -105,7 +127,7 @@ def store_options(enabled: Iterable[str]) -> tuple[Option, ...]:
     for store_id, driver in _parse_enabled(enabled).items():
         own = (DRIVERS.get(driver) or FOREIGN[driver])[1]
         options += [replace(option, section=store_id) for option in (*COMMON_OPTIONS, *own)]
-    return (*options, *(replace(option, section=SINGLE) for option in HTTP_OPTIONS))
+    return (*options, *(replace(option, section=SINGLE) for option in HTTP_OPTIONS), *STAGING_OPTIONS)
 
 
 def _parse_enabled(enabled: Iterable[str]) -> dict[str, str]:
@@ -138,7 +160,7 @@ def open_stores(config: Config) -> StoreSet:
         _require_driver("[glance_store] default_store", name, DRIVERS)
         stores = {name: DRIVERS[name][0](name, SINGLE, config)}
         readers = {one: FOREIGN[one][0](one, SINGLE, config) for one in config["glance_store.stores"] if one in FOREIGN}
-        return StoreSet(stores, name, is_multi=False, foreign=readers)
+        return StoreSet(stores, name, staging=_open_staging(config), is_multi=False, foreign=readers)
     default = config["glance_store.default_backend"]
     if enabled.get(default) not in DRIVERS:
         reason = f"[glance_store] default_backend is '{default}'; it must be one of the stores that take images."
@@ -149,7 +171,14 @@ def open_stores(config: Config) -> StoreSet:
     foreign = {
         one: _named(FOREIGN[name][0](one, one, config), config) for one, name in enabled.items() if name in FOREIGN
     }
-    return StoreSet(stores, default, is_multi=True, foreign=foreign)
+    return StoreSet(stores, default, staging=_open_staging(config), is_multi=True, foreign=foreign)
+
+
+def _open_staging(config: Config) -> LocalStore:
+    from .file import FileStore
+
+    own = config.data_dir / "staging"
+    return FileStore(STAGING, Path(config[f"{STAGING}.filesystem_store_datadir"] or own).absolute())
 
 
 def _named(store: AnyStore, config: Config) -> AnyStore:

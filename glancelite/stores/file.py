@@ -12,12 +12,12 @@ import errno
 import os
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..domain.ports import Body, StoredFile, StoreStatus
+from ..domain.ports import Body, LocalStore, StoredFile, StoreStatus
 from ..errors import DataNotFound, GlanceliteError, StoreFull, StoreUnavailable
 from .base import MarkedStore
 
@@ -31,7 +31,7 @@ _AHEAD = 8 << 20
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-class FileStore(MarkedStore):
+class FileStore(MarkedStore, LocalStore):
     """Keeps bytes in one directory of a local or shared file system."""
 
     driver = "file"
@@ -62,10 +62,25 @@ class FileStore(MarkedStore):
         return (self.directory / MARKER).read_text().strip()
 
     def add(self, key: str, blocks: Iterable[bytes | memoryview]) -> str:
+        return f"file://{self._keep(key, lambda part: self._write(part, blocks))}"
+
+    def path(self, key: str) -> Path:
+        return self.directory / key
+
+    def fill(self, key: str, write: Callable[[Path], None]) -> int:
+        def make(part: Path) -> None:
+            write(part)
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+
+        return self._keep(key, make).stat().st_size
+
+    def _keep(self, key: str, write: Callable[[Path], None]) -> Path:
+        """Have the unfinished file written and synced, then give it its name; where it is."""
         self.require_place()
         part, whole = self.directory / f"{key}{PART}", self.directory / key
         try:
-            self._write(part, blocks)
+            write(part)
             self._give_name(part, whole)
             self._sync_directory()
         except BaseException as error:
@@ -74,7 +89,7 @@ class FileStore(MarkedStore):
             if isinstance(error, OSError):
                 raise self._translated(error) from error
             raise
-        return f"file://{whole}"
+        return whole
 
     def _write(self, part: Path, blocks: Iterable[bytes | memoryview]) -> None:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
@@ -106,6 +121,7 @@ class FileStore(MarkedStore):
         try:
             file = (self.directory / key).open("rb", buffering=0)
         except FileNotFoundError as error:
+            self.require_place()  # on another node's disk nothing is to be found, and nothing is lost
             raise DataNotFound(image_id=key) from error
         except OSError as error:
             raise StoreUnavailable(store=self.id, reason=error.strerror or str(error)) from error

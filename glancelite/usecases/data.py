@@ -1,13 +1,12 @@
-"""Upload and download of image data, and the care for what an upload leaves when it fails."""
+"""Upload and download of image data."""
 
 import hashlib
 import logging
-import random
-import time
 import uuid
 from collections.abc import Sequence
 
 from ..domain.context import Context
+from ..domain.digest import Digest
 from ..domain.fields import missing_formats
 from ..domain.image import Image, Location, check_transition
 from ..domain.limits import SIZE, UPLOADING
@@ -19,20 +18,15 @@ from ..errors import (
     GlanceliteError,
     ImageDeactivated,
     ImageTooLarge,
-    RegistryFull,
     StoreReadOnly,
     StoreUnavailable,
-    Unavailable,
     UnknownStore,
-    UploadGivenUp,
 )
+from .arrival import arrive, begin, make_limits
 from .images import on_top
-from .intake import Limits, Source, take_in
+from .intake import Source
 from .limits import find_bounds, find_domain_bounds
 from .services import Services
-
-_PAUSE = 0.05
-_LONGEST_PAUSE = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +38,7 @@ def upload_image(
     source: Source,
     declared: int | None,
     store_id: str | None = None,
+    expected: Digest | None = None,
 ) -> Image:
     """Bring data into a queued image: queued -> saving -> active, or back to queued with nothing left of it."""
     cap = services.config["image_size_cap"]
@@ -51,17 +46,19 @@ def upload_image(
         raise ImageTooLarge(image_id=image.id, limit=cap)
     store = choose_store(services, store_id)
 
-    def begin(current: Image) -> tuple[Image, Intent, int | None]:
+    def begin_upload(current: Image) -> tuple[Image, Intent, int | None]:
         _check_ready(current)
         intent = _intend(services, current, store, declared)
-        return current, intent, _begin(services, context, intent, store)
+        return current, intent, begin(services, context, intent, store)
 
     # What the content is checked against is what the image says when it is begun, not when it was looked at first.
-    image, intent, room = on_top(services, context, image, "upload_image", begin)
-    try:
-        return _write(services, context, image, intent, room, source, store)
-    finally:
-        services.writing.discard(intent.key)
+    image, intent, room = on_top(services, context, image, "upload_image", begin_upload)
+    limits = make_limits(services, intent, room, expected=expected)
+
+    def commit(content: Content, url: str) -> Image:
+        return services.registry.commit_blob(context, intent, content, url)
+
+    return arrive(services, image, intent, source, store, limits, commit)
 
 
 def _check_ready(image: Image) -> None:
@@ -69,37 +66,6 @@ def _check_ready(image: Image) -> None:
     missing = ", ".join(missing_formats(image.disk_format, image.container_format))
     if missing:
         raise FormatsNotSet(image_id=image.id, missing=missing)
-
-
-def _begin(services: Services, context: Context, intent: Intent, store: Store) -> int | None:
-    services.writing.add(intent.key)
-    try:
-        return services.registry.begin_blob(context, intent)
-    except BaseException as error:
-        if isinstance(error, Unavailable):
-            give_up(services, intent.key, store)  # whether it was begun is not known
-        services.writing.discard(intent.key)
-        raise
-
-
-def _write(
-    services: Services,
-    context: Context,
-    image: Image,
-    intent: Intent,
-    room: int | None,
-    source: Source,
-    store: Store,
-) -> Image:
-    try:
-        content, url = take_in(image, intent.key, source, store, _limits(services, intent, room))
-    except DataNotFound as error:  # housekeeping elsewhere has dropped it: this process's lease had ended
-        give_up(services, intent.key, store)
-        raise UploadGivenUp(image_id=image.id) from error
-    except BaseException:
-        give_up(services, intent.key, store)
-        raise
-    return _commit(services, context, intent, content, url, store)
 
 
 def choose_store(services: Services, store_id: str | None) -> Store:
@@ -127,60 +93,16 @@ def _intend(services: Services, image: Image, store: Store, declared: int | None
     )
 
 
-def _limits(services: Services, intent: Intent, room: int | None) -> Limits:
-    config = services.config
-    bound = intent.bounds.get(SIZE.name)
-    is_tighter = bound is not None and (intent.quota is None or bound <= intent.quota)
-    return Limits(
-        cap=config["image_size_cap"],
-        declared=intent.declared,
-        room=room,
-        room_of=f"{SIZE.name} (in bytes)" if is_tighter else "bytes of image data",
-        algorithm=config["hashing_algorithm"],
-        has_checksum=config["legacy_checksum"],
-        must_match=config["image_format.require_image_format_match"],
-    )
-
-
-def _commit(services: Services, context: Context, intent: Intent, content: Content, url: str, store: Store) -> Image:
-    """Commit, asking again while the outcome is not known: bytes are never dropped on a guess."""
-    deadline = time.monotonic() + services.config["registry.commit_patience"]
-    pause, is_first = _PAUSE, True
-    while True:
-        try:
-            return services.registry.commit_blob(context, intent, content, url)
-        except RegistryFull:
-            # The one failure that is known to have changed nothing and that needs the bytes' room to be written down.
-            # If an answer was lost before, that commit may still be under way.
-            give_up(services, intent.key, store, bytes_first=is_first)
-            raise
-        except Unavailable:
-            if time.monotonic() > deadline:
-                raise  # housekeeping goes on asking
-        except GlanceliteError:
-            give_up(services, intent.key, store)
-            raise
-        time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads load, guards nothing
-        pause, is_first = min(pause * 2, _LONGEST_PAUSE), False
-
-
-def give_up(services: Services, key: str, store: Store, *, bytes_first: bool = False) -> None:
-    """Abort first; only when that is certain are the bytes dropped. What cannot be done now is left to housekeeping."""
-    try:
-        if bytes_first:
-            store.delete(key)
-        state = services.registry.abort_blob(key)
-        if state != "live":
-            store.delete(key)
-            services.registry.record_unlink(key, services.lease)
-    except Unavailable as error:
-        log.warning("blob %s cannot be given up yet: %s", key, error)
-
-
 def require_open(context: Context, image: Image) -> None:
     """Raise ImageDeactivated (403) when the image's data is blocked for this caller."""
     if image.status == "deactivated" and not context.is_admin:
         raise ImageDeactivated(image_id=image.id)
+
+
+def is_readable(image: Image) -> bool:
+    """Has the image data that may go out? What is being imported may yet be refused, and a place that was refused may
+    stay with an image that is queued again."""
+    return bool(image.locations) and image.status not in ("queued", "importing")
 
 
 def download_image(
@@ -197,7 +119,7 @@ def download_image(
     could not be asked.
     """
     require_open(context, image)
-    if not image.locations:
+    if not is_readable(image):
         return None
     failure: GlanceliteError = DataNotFound(image_id=image.id)
     for location in _in_order(services, image, prefer):

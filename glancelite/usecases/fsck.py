@@ -14,7 +14,7 @@ _BLOCK = 1 << 20
 def find_faults(services: Services, *, with_hash: bool = False) -> Iterator[Finding]:
     """Everything that should not be, the database's own inconsistencies first."""
     yield from services.registry.check_invariants()
-    for store in services.stores:
+    for store in services.stores.places:
         if store.is_shared:  # another process's memory cannot be looked at
             yield from _check_store(services, store, with_hash)
 
@@ -58,7 +58,7 @@ def _check_blobs(
     store: Store, blobs: dict[str, Blob], files: dict[str, StoredFile], with_hash: bool
 ) -> Iterator[tuple[Blob | None, Finding]]:
     for blob in blobs.values():
-        if blob.state == "live":
+        if blob.state in ("live", "staged"):
             yield from ((blob, finding) for finding in _check_bytes(store, blob, files.get(blob.key), with_hash))
 
 
@@ -68,7 +68,7 @@ def _check_bytes(store: Store, blob: Blob, file: StoredFile | None, with_hash: b
         yield Finding(what, f"its data {blob.key} is not in store {store.id}")
     elif file.size != blob.size:
         yield Finding(what, f"its data {blob.key} has {file.size} bytes in store {store.id}, not {blob.size}")
-    elif with_hash and not _is_intact(store, blob):
+    elif with_hash and blob.os_hash_value and not _is_intact(store, blob):
         yield Finding(what, f"its data {blob.key} in store {store.id} does not have the recorded {blob.os_hash_algo}")
 
 

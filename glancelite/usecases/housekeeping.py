@@ -10,7 +10,7 @@ import uuid
 
 from ..domain.ports import Store
 from ..errors import GlanceliteError, StoreUnavailable
-from .data import give_up
+from .arrival import give_up
 from .services import Services
 
 _BATCH = 100
@@ -77,24 +77,23 @@ class Housekeeping:
 def keep_house(services: Services) -> None:
     """One round: what this process left, what lost processes left, bytes to drop."""
     services.registry.renew_process(services.process, services.lease)  # or it would give up its own work as lost
-    for store in services.stores:
+    for store in services.stores.places:
         for key in services.registry.list_writing(store.id, services.process):
             if key not in services.writing:
                 give_up(services, key, store)
     lost = services.registry.reap_processes()
     if lost:
         log.info("gave up the work of %d lost process(es)", lost)
-    for store in services.stores:
-        if services.registry.tend_store(store.id, services.process, services.lease):
+    for store in services.stores.places:
+        reason = store.check().reason
+        if reason is not None:  # and left to those who see it
+            log.warning("store %s is left alone: %s", store.id, reason)
+        elif services.registry.tend_store(store.id, services.process, services.lease):
             _drop_due(services, store)
 
 
 def _drop_due(services: Services, store: Store) -> None:
     """Unlink what is due; what cannot be unlinked now is due again next time, and stands in nobody's way."""
-    reason = store.check().reason
-    if reason is not None:
-        log.warning("store %s is left alone: %s", store.id, reason)
-        return
     is_done = False
     while not is_done:
         keys = services.registry.list_droppable(store.id, _BATCH)

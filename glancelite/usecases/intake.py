@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from ..domain.digest import Digest
 from ..domain.image import Image
 from ..domain.ports import Content, Store
 from ..errors import FormatMismatch, ImageTooLarge, QuotaExceeded, SizeMismatch, UnsafeContent
@@ -36,13 +37,17 @@ class Limits:
     algorithm: str = "sha512"
     has_checksum: bool = True
     must_match: bool = True
+    expected: Digest | None = None
+    """A digest that the stream is promised to have."""
+    is_staging: bool = False
+    """Is it only put down, to be hashed and inspected when it is taken up again?"""
 
 
 def take_in(image: Image, key: str, source: Source, store: Store, limits: Limits) -> tuple[Content, str]:
     """Bring the stream into the store under this key; what it turned out to be, and its URL there.
 
-    Raises SizeMismatch, ImageTooLarge, QuotaExceeded, UnsafeContent, FormatMismatch, whatever the source and the store
-    raise; then nothing is left in the store.
+    Raises SizeMismatch, ImageTooLarge, QuotaExceeded, DigestMismatch, UnsafeContent, FormatMismatch, whatever the
+    source and the store raise; then nothing is left in the store.
     """
     stream = Stream(image, source, limits)
     try:
@@ -62,8 +67,12 @@ class Stream:
         self._image, self._source, self._limits = image, source, limits
         self._size = 0
         self._blocks = Blocks(BLOCK if limits.declared is None else max(min(limits.declared, BLOCK), 1))
-        self._hashes = Hashes((limits.algorithm, *(["md5"] if limits.has_checksum else [])))
-        self._inspection = Inspection()
+        own = () if limits.is_staging else (limits.algorithm, *(["md5"] if limits.has_checksum else []))
+        wanted = (limits.expected.algorithm,) if limits.expected else ()
+        self._algorithms = tuple(dict.fromkeys((*own, *wanted)))
+        self._hashes = Hashes(self._algorithms)
+        self._digests: dict[str, str] = {}
+        self._inspection = None if limits.is_staging else Inspection()
         self._verdict: Verdict | None = None
 
     def __iter__(self) -> Iterator[memoryview]:
@@ -72,7 +81,8 @@ class Stream:
             self._size += count
             self._check_size()
             self._hashes.update(block)
-            self._inspection.feed(block.view)
+            if self._inspection:
+                self._inspection.feed(block.view)
             yield block.view
             block.let_go()
         self._finish()
@@ -90,18 +100,25 @@ class Stream:
         declared = self._limits.declared
         if declared is not None and self._size != declared:
             raise SizeMismatch(image_id=self._image.id, received=self._size, declared=declared)
-        self._verdict = self._inspection.finish()
-        if self._size:
-            check_format(self._image, self._verdict, self._limits.must_match)
+        self._digests = dict(zip(self._algorithms, self._hashes.finish(), strict=True))
+        expected = self._limits.expected
+        if expected is not None:
+            expected.check(self._image.id, self._digests[expected.algorithm])
+        if self._inspection:
+            self._verdict = self._inspection.finish()
+            if self._size:
+                check_format(self._image, self._verdict, self._limits.must_match)
 
     def content(self) -> Content:
         """What came through, once iteration has ended."""
-        value, *rest = self._hashes.finish()
-        checksum = rest[0] if rest else None
+        if self._limits.is_staging:
+            return Content(self._size, None, "", "", None)
         virtual_size = self._verdict.virtual_size if self._verdict and self._size else None
         if self._image.disk_format == "raw" and self._size:
             virtual_size = self._size
-        return Content(self._size, checksum, self._limits.algorithm, value, virtual_size)
+        checksum = self._digests["md5"] if self._limits.has_checksum else None
+        algorithm = self._limits.algorithm
+        return Content(self._size, checksum, algorithm, self._digests[algorithm], virtual_size)
 
     def close(self) -> None:
         self._hashes.close()

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ..config import Config
 from ..domain.policy import Policy
-from ..domain.ports import ForeignStore, Limits, Registry, Store
+from ..domain.ports import ForeignStore, Limits, LocalStore, Registry, Store
 from ..domain.protections import Protections
 from ..domain.schemas import Schema
 from ..domain.validate import Validator
@@ -23,9 +23,17 @@ class Stores(Protocol):
     @property
     def is_multi(self) -> bool: ...
 
+    @property
+    def staging(self) -> LocalStore: ...
+
+    @property
+    def places(self) -> tuple[Store, ...]: ...
+
     def __iter__(self) -> Iterator[Store]: ...
 
     def get(self, store_id: str) -> Store | None: ...
+
+    def find_place(self, store_id: str) -> Store | None: ...
 
     @property
     def foreign(self) -> Mapping[str, ForeignStore]: ...
@@ -40,7 +48,8 @@ class Services:
     """The bundle. `process` names this process in the registry; it is drawn anew after a fork.
 
     `writing` has the keys of the blobs that requests write right now: what else the registry takes this process to be
-    writing is left over from an answer that was lost, and housekeeping gives it up. `wake` calls for housekeeping.
+    writing is left over from an answer that was lost, and housekeeping gives it up. `wake` calls for housekeeping,
+    `new_task` for who works on tasks.
     """
 
     config: Config
@@ -58,6 +67,9 @@ class Services:
     """Additional properties that may be null."""
     writing: set[str] = field(default_factory=set)
     wake: threading.Event = field(default_factory=threading.Event)
+    new_task: threading.Event = field(default_factory=threading.Event)
+    tokens: dict[str, str] = field(default_factory=dict)
+    """Tokens of callers, by task, for those that ask another service in their name; never written down."""
     process: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from api import disks
+from api.wicked import HONEST, WICKED
 from harness import Api, Reply
 
 from glancelite.cli.host.qcow2 import write_qcow2
@@ -103,6 +104,35 @@ def test_unsafe_data_is_refused_whatever_was_declared(
     assert f"Image {image_id} failed safety checks: " in reply.json["message"]
 
 
+@pytest.mark.parametrize("container_format", ["bare", "ovf"])
+@pytest.mark.parametrize("disk_format", ["raw", "qcow2", "vhd", "vhdx", "vdi", "vmdk"])
+def test_headers_that_lead_elsewhere_are_refused_and_leave_nothing(
+    api: Api, disk_format: str, container_format: str
+) -> None:
+    image = api.create(disk_format=disk_format, container_format=container_format)
+    names = [name for name in WICKED if disk_format in ("raw", name.partition(":")[0])]
+    assert names
+    for name in names:
+        reply = api.upload(image["id"], WICKED[name][0])
+        assert (name, reply.status) == (name, 415)
+        assert f"Image {image['id']} failed safety checks: " in reply.json["message"]
+    assert (api.show(image["id"])["status"], api.get(image["file"]).status) == ("queued", 204)
+    good = HONEST.get(disk_format, b"raw")
+    assert api.upload(image["id"], good).status == 204
+    assert api.get(image["file"]).body == good
+
+
+def test_a_raw_disk_with_a_footer_is_a_vhd_or_raw_as_it_is_called(api: Api) -> None:
+    for content in (bytes(MIB), disks.gpt().ljust(MIB, b"\0")):
+        data = disks.fixed_vhd(content)
+        for disk_format, virtual_size in (("vhd", MIB), ("raw", MIB + disks.SECTOR)):
+            reply, image_id = upload(api, data, disk_format)
+            assert reply.status == 204, reply.text
+            assert api.show(image_id)["virtual_size"] == virtual_size
+    assert upload(api, bytes(MIB), "vhd")[0].status == 415
+    assert upload(api, disks.fixed_vhd(bytes(MIB), kind=4), "vhd")[0].status == 415
+
+
 def test_what_looked_wrong_is_said_and_leaves_nothing_so_that_a_good_upload_succeeds(api: Api) -> None:
     image = api.create(disk_format="qcow2")
     for bad in (disks.qcow2(backing="/etc/passwd"), disks.vmdk(), b"raw"):
@@ -147,6 +177,8 @@ def test_our_own_qcow2_is_one(api: Api, tmp_path: Path) -> None:
         ("vmdk", ["-f", "vmdk", "-o", "subformat=streamOptimized"]),
         ("vdi", ["-f", "vdi"]),
         ("vhdx", ["-f", "vhdx"]),
+        ("vhd", ["-f", "vpc", "-o", "force_size=on"]),
+        ("vhd", ["-f", "vpc", "-o", "subformat=fixed,force_size=on"]),
         ("raw", ["-f", "raw"]),
     ],
 )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from harness import make_service, running
 
 PINNED = "python-openstackclient==10.5.0"
 ROOT = Path(__file__).parents[2]
@@ -30,10 +31,10 @@ def openstack_path() -> Path:
 
 @pytest.fixture
 def openstack(openstack_path, glancelite, environ, tmp_path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
-    def run(*args, stdin=subprocess.DEVNULL):
+    def run(*args, stdin=subprocess.DEVNULL, **env):
         return subprocess.run(
-            [openstack_path, *map(str, args)], env=environ, cwd=tmp_path, stdin=stdin, capture_output=True, text=True,
-            timeout=60, check=False,
+            [openstack_path, *map(str, args)], env={**environ, **env}, cwd=tmp_path, stdin=stdin, capture_output=True,
+            text=True, timeout=60, check=False,
         )  # fmt: skip
 
     return run
@@ -132,3 +133,93 @@ def test_the_peer_sees_what_we_change(openstack, glancelite, image):
 
     words = ("image", "show", image, "-f", "json")
     assert glancelite(*words).out == openstack(*words).stdout
+
+
+# Imports, stores, tasks -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    """The URL of a service with several stores: elsewhere the peer's imports are refused, for what they always send."""
+    settings = {"ENABLED_BACKENDS": "fast:file,slow:file", "GLANCE_STORE_DEFAULT_BACKEND": "fast"}
+    with running(make_service(tmp_path_factory.mktemp("several") / "data", auth="none", **settings)) as service:
+        yield service.url
+
+
+@pytest.fixture
+def both(openstack, glancelite, several):
+    """Run a command by either; the code and the output must be the same."""
+
+    def run(*words):
+        ours, theirs = (each(*words, OS_ENDPOINT=several) for each in (glancelite, openstack))
+        assert (ours.code, ours.out) == (theirs.returncode, theirs.stdout), ours.err + theirs.stderr
+        return ours
+
+    return run
+
+
+def wait_until_active(glancelite, image, several):
+    for _ in range(200):
+        if glancelite("image", "show", image, "-f", "value", "-c", "status", OS_ENDPOINT=several).out == "active\n":
+            return
+    raise AssertionError(f"image {image} does not become active")
+
+
+def test_tasks_and_stores_print_the_same(both, openstack, glancelite, several, name, disk):
+    words = ("image", "create", name, "--import", "--wait", "-f", "value", "-c", "id", "--file", disk)
+    image = glancelite(*words, OS_ENDPOINT=several).out.strip()
+    task = both("image", "task", "list", "-f", "json").json[0]["ID"]
+
+    assert both("image", "task", "show", task, "-f", "json").json["result"] == {"image_id": image}
+    both("image", "task", "show", task)
+    both("image", "task", "list", "--status", "success", "--sort-key", "id", "--sort-dir", "asc")
+    both("image", "import", "info", "-f", "json")
+    assert both("image", "stores", "list", "-f", "json").json[0]["Default"] is True
+    both("image", "stores", "list", "--detail")
+
+
+def test_either_imports_what_the_other_staged(openstack, glancelite, several, name, disk):
+    for number, (first, second) in enumerate([(openstack, glancelite), (glancelite, openstack)]):
+        image = f"{name}-{number}"
+        glancelite("image", "create", image, OS_ENDPOINT=several)
+        first("image", "stage", image, "--file", disk, OS_ENDPOINT=several)
+        second("image", "import", image, "--method", "glance-direct", "--store", "slow", OS_ENDPOINT=several)
+        wait_until_active(glancelite, image, several)
+
+
+def test_import_prints_the_same_but_for_what_differs_by_nature(openstack, glancelite, several, name, disk):
+    def run(each, image):
+        glancelite("image", "create", image, OS_ENDPOINT=several)
+        assert glancelite("image", "stage", image, "--file", disk, OS_ENDPOINT=several).code == 0
+        done = each("image", "import", image, "--all-stores", "-f", "json", OS_ENDPOINT=several)
+        record = done.json if each is glancelite else json.loads(done.stdout)
+        wait_until_active(glancelite, image, several)
+        for own in ("id", "name", "file", "created_at", "updated_at"):
+            record.pop(own)
+        return record
+
+    ours, theirs = run(glancelite, f"{name}-1"), run(openstack, f"{name}-2")
+
+    # The peer shows the image as it was before.
+    assert theirs.pop("status") == "uploading"
+    assert ours.pop("status") in ("importing", "active")
+    assert "os_glance_importing_to_stores" in ours["properties"]
+    assert theirs["properties"] == {"os_hidden": False}
+    for record in (ours, theirs):
+        for varying in ("properties", "checksum", "virtual_size", "size"):
+            record.pop(varying, None)
+    assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["import", "no-such-image", "--store", "fast"],
+        ["import", "no-such-image", "--method", "magic"],
+        ["stage", "no-such-image", "--file", "/no/such/file"],
+        ["task", "show", "no-such-task"],
+        ["task", "list", "--status", "odd"],
+    ],
+)
+def test_imports_that_fail_there_fail_here_with_the_same_code(both, words):
+    assert both("image", *words).out == ""

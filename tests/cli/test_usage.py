@@ -31,6 +31,7 @@ NEARBY = "Did you mean"
         (["image", "show"], "Missing argument"),
         (["image", "show", "a", "b"], "unexpected extra argument"),
         (["image", "delete"], "Missing argument"),
+        (["image", "impor", "x"], "There is no command 'impor'. Did you mean 'import'?"),
         (["help", "image", "zzz"], "There is no command 'zzz'."),
         (["help", "image", "list", "x"], "has no commands"),
     ],
@@ -70,7 +71,9 @@ def test_commands_and_options_are_completed(glancelite):
     assert "plain,--disk-format" in glancelite(**words, COMP_WORDS="glancelite image create --dis", COMP_CWORD="3").out
 
 
-@pytest.mark.parametrize("words", [["--version"], ["image", "create", "--help"], ["image", "list"]])
+@pytest.mark.parametrize(
+    "words", [["--version"], ["image", "create", "--help"], ["image", "import", "--help"], ["image", "list"]]
+)
 def test_a_client_command_imports_nothing_of_the_service(environ, words):
     argv = [sys.executable, "-X", "importtime", "-m", "glancelite.cli", *words]
     imported = subprocess.run(argv, env=environ, capture_output=True, text=True, check=True).stderr

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-for name in ("registry_contract", "registry_images", "registry_blobs", "store_contract"):
+for name in ("registry_contract", "registry_images", "registry_blobs", "registry_tasks", "store_contract"):
     pytest.register_assert_rewrite(f"contract.{name}")
 
 from glancelite.registry.database import open_database, sqlite_url  # noqa: E402

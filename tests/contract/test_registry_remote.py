@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import urllib3
 from contract.registry_contract import RegistryContract
-from contract.registry_rig import CTX
+from contract.registry_rig import CTX, DATA
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from glancelite.domain.image import Image
-from glancelite.domain.ports import Registry
+from glancelite.domain.ports import Intent, Registry
+from glancelite.domain.task import Task
 from glancelite.errors import ImageNotFound, RegistryRefused, RegistryUnavailable
 from glancelite.registry import codec
 from glancelite.registry.app import make_registry_app
@@ -212,6 +213,10 @@ def test_a_change_whose_answer_is_lost_is_not_made_twice() -> None:
         lambda registry: registry.create_image(CTX, image),
         lambda registry: registry.update_image(CTX, "x", 0, {}),
         lambda registry: registry.delete_image(CTX, "x", 0, None),
+        lambda registry: registry.park_blob(CTX, Intent("k", "x", "s", "p"), DATA, {}),
+        lambda registry: registry.commit_copy(CTX, Intent("k", "x", "s", "p"), DATA, "u"),
+        lambda registry: registry.add_task(CTX, Task(id="t", type="import")),
+        lambda registry: registry.begin_import(CTX, "x", 0, {}, Task(id="t", type="import")),
     ):
         with impostor(b"", ANSWER) as (registry, asked):
             with pytest.raises(RegistryUnavailable):

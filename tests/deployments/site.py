@@ -14,7 +14,7 @@ from harness import environment
 
 USER = "www-data"
 IS_ROOT = os.geteuid() == 0
-START_SECONDS = 20
+START_SECONDS = 60
 
 
 class Site:

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults.rig import Rig
+from fakes.remote import Remote
+from faults.rig import THREE_STORES, Rig
 
 
 @pytest.fixture
@@ -57,3 +58,40 @@ def shared_rig(request: pytest.FixtureRequest, shared_rig_of: Callable[[str], Ri
     rig = shared_rig_of(request.param)
     yield rig
     rig.disarm()
+
+
+@pytest.fixture(scope="module")
+def import_rig_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Rig]]:
+    """As `shared_rig_of`, with several stores."""
+    rigs: dict[str, Rig] = {}
+
+    def find(deployment: str) -> Rig:
+        if deployment not in rigs:
+            rigs[deployment] = Rig.make(tmp_path_factory.mktemp("imports") / "data", deployment, **THREE_STORES)
+            rigs[deployment].service.start()
+        return rigs[deployment]
+
+    yield find
+    try:
+        for rig in rigs.values():
+            rig.wait_settled()
+            rig.assert_clean()
+    finally:
+        for rig in rigs.values():
+            rig.service.kill()
+
+
+@pytest.fixture(params=["together", pytest.param("apart", marks=pytest.mark.slow)])
+def import_rig(request: pytest.FixtureRequest, import_rig_of: Callable[[str], Rig]) -> Iterator[Rig]:
+    """A service with several stores that goes on, together and apart."""
+    rig = import_rig_of(request.param)
+    yield rig
+    rig.disarm()
+
+
+@pytest.fixture
+def remote() -> Iterator[Remote]:
+    """A place on the web."""
+    remote = Remote()
+    yield remote
+    remote.close()

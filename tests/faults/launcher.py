@@ -1,7 +1,8 @@
 """The glancelite command with one fault ahead of it: `launcher.py FILE server run …`.
 
-FILE says what is to happen where: `ACTION STEP`, and perhaps keys of blobs that are spared. It may be written at any
-time; the first process that comes to the step, with a blob that is not spared, takes it away and
+FILE says what is to happen where: `ACTION STEP`, or `ACTION STEP@STORE` for what is about one store, and perhaps keys
+of blobs that are spared. It may be written at any time; the first process that comes to the step, with a blob that is
+not spared, takes it away and
 
     kill    ends its process group as `kill -9` does: the master and all its workers
     die     ends itself alone in that way: one worker
@@ -25,9 +26,12 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+from glancelite.domain.image import Location
+from glancelite.domain.ports import Intent
 from glancelite.registry.local import LocalRegistry
 from glancelite.registry.remote import RemoteRegistry
 from glancelite.stores.file import FileStore
+from glancelite.stores.http import HttpStore
 
 FAULT: Path
 QUIET = threading.RLock()
@@ -35,12 +39,14 @@ Function = Callable[..., Any]
 
 
 def reach(step: str, *about: Any) -> None:
-    """The process has come to this step, `about` these things."""
+    """The process has come to this step, `about` these things: a key, a store, an intent."""
     try:
         action, where, *spared = FAULT.read_text().split()
     except FileNotFoundError:
         return
-    if where != step or any(thing in spared for thing in about if isinstance(thing, str)):
+    if where not in (step, f"{step}@{_store_of(about)}") or any(
+        thing in spared for thing in about if isinstance(thing, str)
+    ):
         return
     if action == "hold":
         Path(f"{FAULT}.reached").touch()
@@ -51,6 +57,14 @@ def reach(step: str, *about: Any) -> None:
     except FileNotFoundError:
         return  # another thread or process was here first
     ACTIONS[action]()
+
+
+def _store_of(about: Iterable[Any]) -> str | None:
+    return next((one.id if isinstance(one, FileStore) else one.store for one in about if _has_store(one)), None)
+
+
+def _has_store(thing: Any) -> bool:
+    return isinstance(thing, (FileStore, Intent, Location))
 
 
 def _stop() -> None:
@@ -113,7 +127,7 @@ def put_halfway_step() -> None:
         def watched() -> Iterator[bytes]:
             for number, block in enumerate(blocks):
                 if number == 1:
-                    reach("half-way")
+                    reach("half-way", self)
                 yield block
 
         inner(self, part, watched())
@@ -133,8 +147,39 @@ def put_quiet() -> None:
     LocalRegistry._transaction = transaction  # type: ignore[method-assign]
 
 
+def put_claim_step() -> None:
+    """After a task was claimed, which most claims find none to do."""
+    for registry in (LocalRegistry, RemoteRegistry):
+        inner = registry.claim_task
+
+        def claim(*args: Any, inner: Function = inner, **kwargs: Any) -> Any:
+            task = inner(*args, **kwargs)
+            if task is not None:
+                reach("after-claim")
+            return task
+
+        registry.claim_task = claim  # type: ignore[method-assign]
+
+
+def put_import_steps() -> None:
+    """Of staging and of imports; what they have in common with an upload is there."""
+    for registry in (LocalRegistry, RemoteRegistry):
+        put_steps(registry, "park_blob", before="before-park", after="after-park")
+        put_steps(registry, "begin_import", before="before-begin-import", after="after-begin-import")
+        put_steps(registry, "commit_copy", before="before-copy", after="after-copy")
+        put_steps(registry, "finish_task", before="before-finish", after="after-finish")
+        put_steps(registry, "report_task", before="before-report")
+        put_steps(registry, "update_image", before="before-update")
+    put_claim_step()
+    put_steps(HttpStore, "size_url", after="after-size")
+    put_steps(LocalRegistry, "_drop_staged", after="within-park")
+    put_steps(LocalRegistry, "_insert_task", after="within-begin-import")
+    put_steps(LocalRegistry, "_end_task", after="within-finish")
+
+
 def put_all_steps() -> None:
     """Of an upload and of a delete, in the order in which they are reached."""
+    put_import_steps()
     for registry in (LocalRegistry, RemoteRegistry):
         put_steps(registry, "begin_blob", before="before-begin", after="after-begin")
         put_steps(registry, "commit_blob", before="before-commit", after="after-commit")
@@ -146,8 +191,7 @@ def put_all_steps() -> None:
     put_halfway_step()
     put_steps(FileStore, "_write", before="before-first-byte")
     put_fsync_step()
-    put_steps(Path, "rename", before="before-rename")
-    put_steps(FileStore, "_give_name", after="before-directory-fsync")  # an unlink syncs the directory too
+    put_steps(FileStore, "_give_name", before="before-rename", after="before-directory-fsync")  # an unlink syncs it too
     put_steps(FileStore, "delete", before="before-unlink", after="after-unlink")
     for registry in (LocalRegistry, RemoteRegistry):
         put_steps(registry, "record_unlink", after="between-unlinks")

@@ -1,24 +1,37 @@
 """What the fault tests speak with: a service that a fault can be put into, and clients that misbehave."""
 
+import os
 import re
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import redirect_stdout, suppress
+from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from databases import change_rows, read_rows
-from harness import Api, Daemon, Service, make_service
+from harness import Api, Daemon, Reply, Service, environment, make_service
+
+from glancelite.cli import run
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 LEASE = 1.0
 BLOCK = 1 << 20
 MARKER = ".glancelite-store"
+STAGING = "os_glance_staging_store"
+THREE_STORES = {
+    "ENABLED_BACKENDS": "fast:file,slow:file,spare:file",
+    "GLANCE_STORE_DEFAULT_BACKEND": "fast",
+    "IMPORT_FILTERING_OPTS_ALLOWED_PORTS": "[]",
+    "IMPORT_FILTERING_OPTS_ALLOW_PRIVATE": "true",
+}
+"""Settings of a service with several stores, that fetches from this host too."""
 
 
 def eventually(is_so: Callable[[], Any], seconds: float = 10.0, what: str = "it") -> Any:
@@ -51,6 +64,8 @@ class Rig:
     service: Service
     images: Path | None = None
     """Where the store is, if not at its place in the data directory."""
+    elsewhere: Mapping[str, Path] = field(default_factory=dict)
+    """The same of several stores and of staging, by store."""
 
     @classmethod
     def make(cls, data_dir: Path, deployment: str = "together", **settings: Any) -> "Rig":
@@ -83,6 +98,11 @@ class Rig:
     def reached(self, role: str = "api") -> bool:
         return Path(f"{_fault_file(self.daemon(role))}.reached").exists()
 
+    def arm_and_go(self, action: str, step: str) -> None:
+        """Release what `block` holds, for it to come to this step."""
+        self.arm(action, step)
+        self.go()
+
     def wait_reached(self, role: str = "api") -> None:
         eventually(lambda: self.reached(role), what="the armed step")
 
@@ -107,11 +127,28 @@ class Rig:
 
     # What is there ------------------------------------------------------------------------------------------------
 
-    def files(self) -> set[str]:
+    @property
+    def places(self) -> Mapping[str, Path]:
+        """The directories of the stores and of staging, by store."""
+        options, data_dir = self.service.api.options, self.service.data_dir
+        named = [one.partition(":")[0] for one in options.get("GLANCELITE_ENABLED_BACKENDS", "").split(",") if one]
+        stores = {one: data_dir / "stores" / one for one in named} or {"file": self.directory}
+        return stores | {STAGING: data_dir / "staging"} | self.elsewhere
+
+    def files(self, directory: Path | None = None) -> set[str]:
         """Names in the store's directory, its marker aside."""
-        if not self.directory.exists():  # the first worker makes it
+        directory = directory or self.directory
+        if not directory.exists():  # the first worker makes it
             return set()
-        return {path.name for path in self.directory.iterdir()} - {MARKER}
+        return {path.name for path in directory.iterdir()} - {MARKER}
+
+    def all_files(self) -> set[tuple[str, str]]:
+        """Stores, staging among them, and the names that are there."""
+        return {(store, name) for store, directory in self.places.items() for name in self.files(directory)}
+
+    def named(self) -> set[tuple[str, str]]:
+        """Stores and the files that are to be there for images that have data, or have some staged."""
+        return set(self.rows("SELECT store, blobs.key FROM blobs WHERE state IN ('live', 'staged')"))
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         """Rows of the service's database, read behind its back."""
@@ -131,8 +168,8 @@ class Rig:
         eventually(lambda: self.status(image_id) == status, 3 * LEASE + 7, f"status {status}")
 
     def wait_only_live(self) -> None:
-        """Until the store holds what live images need, and nothing else."""
-        eventually(lambda: self.files() == self.live_keys(), 3 * LEASE + 7, "a store with live bytes only")
+        """Until stores and staging hold what images need, and nothing else."""
+        eventually(lambda: self.all_files() == self.named(), 3 * LEASE + 7, "stores with bytes that are needed only")
 
     def assert_nothing_left(self) -> None:
         """What went wrong is over: nobody is busy, and the store holds what live images need and nothing else."""
@@ -141,19 +178,52 @@ class Rig:
 
     def wait_settled(self) -> None:
         """Until nothing of what went wrong is left: no work, no bytes being written or dropped."""
-        left = "SELECT blobs.key FROM blobs WHERE state != 'live' UNION ALL SELECT id FROM work"
+        left = "SELECT blobs.key FROM blobs WHERE state NOT IN ('live', 'staged') UNION ALL SELECT id FROM work"
         eventually(lambda: not self.rows(left), 3 * LEASE + 10, "a registry without leftovers")
-        assert self.files() == self.live_keys()
+        assert self.all_files() == self.named()
 
     def wait_housekeeping(self) -> None:
-        """Until housekeeping has begun a look at its stores twice more: one look is then over."""
+        """Until housekeeping has begun a look at each store twice more: one look is then over."""
+        told = "SELECT id, tender_until FROM stores"
         for _ in range(2):
-            ((before,),) = self.rows("SELECT tender_until FROM stores")
-            eventually(lambda before=before: self.rows("SELECT tender_until FROM stores") != [(before,)])
+            before = set(self.rows(told))
+            eventually(lambda before=before: not before & set(self.rows(told)))
 
     def assert_clean(self) -> None:
         done = self.service.fsck("--hash")
         assert (done.returncode, done.stdout) == (0, "clean\n"), done.stdout + done.stderr
+
+    # Imports ------------------------------------------------------------------------------------------------------
+
+    def stage(self, image_id: str, data: Any) -> Reply:
+        return self.api.put(f"/v2/images/{image_id}/stage", data, content_type="application/octet-stream")
+
+    def ask_import(self, image_id: str, name: str, uri: str | None = None, **body: Any) -> Reply:
+        """Ask for an import as somebody who may: for copies that is an administrator."""
+        api = self.api.as_admin() if name == "copy-image" else self.api
+        method = {"name": name} | ({} if uri is None else {"uri": uri})
+        return api.post(f"/v2/images/{image_id}/import", {"method": method} | body)
+
+    def tasks(self, image_id: str) -> list[tuple[str, str]]:
+        """Status and message of each task about an image, the oldest first."""
+        return [
+            (str(status), str(message))
+            for status, message in self.rows(
+                f"SELECT status, message FROM tasks WHERE image_id = '{image_id}' ORDER BY created_at"
+            )
+        ]
+
+    def wait_ended(self, image_id: str, seconds: float = 5 * LEASE + 15) -> list[tuple[str, str]]:
+        """Until no task about the image is under way; how they ended."""
+        ended = ("success", "failure")
+        eventually(lambda: all(one in ended for one, _ in self.tasks(image_id)), seconds, "the end of a task")
+        return self.tasks(image_id)
+
+    def assert_at_rest(self) -> None:
+        """Nothing is under way, no byte is there that nobody needs, and fsck is content."""
+        self.assert_nothing_left()
+        assert self.rows("SELECT id FROM tasks WHERE status NOT IN ('success', 'failure')") == []
+        assert fsck(self, "--hash") == (0, "clean\n")
 
     def assert_takes_upload(self, image_id: str, data: bytes) -> None:
         """The image, queued again, becomes active with this."""
@@ -166,6 +236,14 @@ class Rig:
         image = self.api.show(image_id)
         assert (image["status"], image["size"]) == ("active", len(data))
         assert self.api.get(image["file"]).body == data
+
+
+def fsck(rig: Rig, *arguments: str) -> tuple[int, str]:
+    """The command's exit code and what it says; here and not in a process of its own, for there are many of these."""
+    own = environment(rig.service.daemons[0].options)
+    with redirect_stdout(StringIO()) as said, mock.patch.dict(os.environ, own, clear=True):
+        code = run(["fsck", "--data-dir", str(rig.service.data_dir), *arguments])
+    return code, said.getvalue()
 
 
 def _is_open(port: int) -> bool:

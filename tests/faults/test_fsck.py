@@ -5,28 +5,14 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
-from contextlib import redirect_stdout
-from io import StringIO
 from pathlib import Path
-from unittest import mock
 
 import pytest
 from databases import KIND, copy_database
-from faults.rig import BLOCK, MARKER, RawUpload, Rig
-from harness import environment
-
-from glancelite.cli import run
+from faults.rig import BLOCK, MARKER, RawUpload, Rig, fsck
 
 DATA = os.urandom(BLOCK + 7)
 LONG_AGO = 3600
-
-
-def fsck(rig: Rig, *arguments: str) -> tuple[int, str]:
-    """The command's exit code and what it says; here and not in a process of its own, for there are many of these."""
-    own = environment(rig.service.daemons[0].options)
-    with redirect_stdout(StringIO()) as said, mock.patch.dict(os.environ, own, clear=True):
-        code = run(["fsck", "--data-dir", str(rig.service.data_dir), *arguments])
-    return code, said.getvalue()
 
 
 def findings(rig: Rig, *arguments: str) -> list[str]:

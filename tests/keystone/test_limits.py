@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
+from fakes.remote import Remote, answer
 from harness import free_port, make_service, running
+from importing import assert_untouched, ended_task, reaching, run_import, stage, start
 from keystone_server import Keystone
 
 from .conftest import PASSWORD, Caller, grant, options
@@ -55,9 +57,16 @@ def image_service(keystone, service) -> str:
 
 
 @pytest.fixture(scope="module")
-def limited(keystone, image_service, tmp_path_factory):
+def web():
+    remote = Remote()
+    yield remote
+    remote.close()
+
+
+@pytest.fixture(scope="module")
+def limited(keystone, image_service, tmp_path_factory, web):
     """A service that keeps projects to those limits, API and registry apart."""
-    settings = options(keystone, **READS_LIMITS)
+    settings = options(keystone, **READS_LIMITS, **reaching(web))
     with running(make_service(tmp_path_factory.mktemp("limited") / "data", "apart", "keystone", **settings)) as started:
         yield started
         assert started.fsck().returncode == 0
@@ -259,6 +268,88 @@ def test_limits_that_cannot_be_read_are_503_and_stop_only_what_they_limit(keysto
     assert reply.json["message"] == "Keystone, which keeps the limits, cannot be asked at the moment."
     assert caller.get("/v2/info/usage").status == 503
     assert caller.get("/v2/images").json["images"] == []
+
+
+# Imports --------------------------------------------------------------------------------------------------------------
+
+
+def test_staged_data_counts_as_staged(saver):
+    saver.limit(image_stage_total=1, image_count_uploading=1)
+    first, late = saver.create(), saver.create()
+    assert stage(saver, first["id"], b"x" * MIB).status == 204
+    assert saver.usage()["image_stage_total"] == (1, 1)
+    assert saver.usage()["image_size_total"] == (0, 5)
+
+    reply = stage(saver, late["id"], b"x")
+
+    assert (reply.status, "image_" in reply.json["message"]) == (413, True)
+    assert_untouched(saver, late["id"])
+    assert run_import(saver, first["id"], "glance-direct")["status"] == "success"
+    assert (saver.usage()["image_stage_total"], saver.usage()["image_size_total"]) == ((0, 1), (1, 5))
+    assert stage(saver, late["id"], b"x").status == 204
+
+
+def test_staged_data_of_unknown_length_is_cut_off_at_the_limit(saver):
+    saver.limit(image_stage_total=1)
+    image = saver.create()
+    reply = saver.put(
+        f"/v2/images/{image['id']}/stage", iter([b"x" * MIB, b"x"]), content_type="application/octet-stream"
+    )
+    assert reply.status == 413
+    assert_untouched(saver, image["id"])
+    assert saver.usage()["image_stage_total"] == (0, 1)
+
+
+def test_who_has_too_much_already_imports_nothing_and_is_told_before_all_else(saver):
+    image = saver.create_with(b"x" * 2 * MIB)
+    other = saver.create()
+    saver.limit(image_size_total=1)
+
+    for image_id in (other["id"], str(uuid.uuid4())):
+        reply = start(saver, image_id, "web-download", uri="ftp://x")
+        assert (reply.status, "image_size_total" in reply.json["message"]) == (413, True), reply.text
+
+    assert start(saver, other["id"], "nonsense").status == 400
+    assert saver.delete(f"/v2/images/{image['id']}").status == 204
+    assert start(saver, other["id"], "web-download", uri="ftp://x").status == 400
+
+
+def test_data_beyond_the_limit_fails_its_import(saver):
+    saver.limit(image_size_total=1)
+    image = saver.create()
+    assert stage(saver, image["id"], b"x" * (MIB + 1)).status == 204
+    task = run_import(saver, image["id"], "glance-direct")
+    assert (task["status"], "image_size_total" in task["message"]) == ("failure", True), task
+    after = saver.show(image["id"])
+    assert (after["status"], after["size"], after["checksum"]) == ("uploading", MIB + 1, None)
+    assert saver.usage()["image_size_total"] == (0, 1)
+    assert saver.usage()["image_stage_total"][0] in (1, 2)  # told in whole MiB
+
+
+@pytest.mark.parametrize("limit", ["image_stage_total", "image_size_total"])
+@pytest.mark.parametrize("length", [True, False])
+def test_what_is_fetched_beyond_the_limit_fails_its_import(saver, web, limit, length):
+    saver.limit(**{limit: 1})
+    image, data = saver.create(), b"x" * (2 * MIB)
+    web.pages["/big"] = answer(data) if length else answer(data, Content_Length=None)
+    task = run_import(saver, image["id"], "web-download", uri=web.url("/big"))
+    assert (task["status"], limit in task["message"]) == ("failure", True), task
+    assert_untouched(saver, image["id"])
+    usage = saver.usage()
+    assert {usage[name][0] for name in ("image_stage_total", "image_size_total", "image_count_uploading")} == {0}
+
+
+def test_a_download_too_many_at_a_time_fails(saver, web):
+    saver.limit(image_count_uploading=1)
+    slow, image = saver.create(), saver.create()
+    web.pages["/small"] = answer(b"data")
+    with uploading(saver, slow["id"], b"data") as outcome:
+        assert start(saver, image["id"], "web-download", uri=web.url("/small")).status == 202
+        task = ended_task(saver, image["id"])
+        assert (task["status"], "image_count_uploading" in task["message"]) == ("failure", True), task
+    assert outcome() == 204
+    assert_untouched(saver, image["id"])
+    assert run_import(saver, image["id"], "web-download", uri=web.url("/small"))["status"] == "success"
 
 
 # Usage where limits are off -------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ DATA_PATH = (
     "api/v2/image_data.py",
     "usecases/data.py",
     "usecases/intake.py",
-    "formats.py",
+    "formats/__init__.py",
     *(f"stores/{path.name}" for path in sorted((PACKAGE / "stores").glob("*.py"))),
 )
 WHOLE = re.compile(r"\.data\b(?!\()|\.get_data\(|\.read\(\s*\)|\.read\(-1\)|\.readlines?\(|\.readall\(|\.read_bytes\(")

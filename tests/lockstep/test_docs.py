@@ -21,7 +21,7 @@ OPTIONS = (*config.OPTIONS, *more_options())
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 OPTION = re.compile(r"`\[(\w+)\] (\w+)`")
 VARIABLE = re.compile(r"\bGLANCELITE_[A-Z_]*[A-Z]\b")
-CLIENT_VARIABLES = {"GLANCELITE_TIMEOUT", "GLANCELITE_DEBUG", "GLANCELITE_CONFIG", "GLANCELITE_URL"}
+CLIENT_VARIABLES = {f"GLANCELITE_{name}" for name in ("TIMEOUT", "DEBUG", "PROGRESS", "CONFIG", "URL")}
 
 
 def test_what_is_made_from_the_tables_is_what_make_docs_would_make() -> None:

@@ -42,6 +42,14 @@ BODIES: dict[str, tuple[tuple[Any, dict[str, str]], ...]] = {
         (b"data", OCTETS | {"X-Image-Meta-Store": "cheap"}),
         (b"data", OCTETS | {"X-Openstack-Image-Size": "5"}),
     ),
+    "stage_image": ((b"data", OCTETS), (b"", OCTETS), (b"data", {})),
+    "import_image": (
+        ({"method": {"name": "glance-direct"}}, {}),
+        ({"method": {"name": "web-download", "uri": "http://127.0.0.1:1/x"}}, {}),
+        ({"method": {"name": "copy-image"}, "stores": ["none"]}, {}),
+        ({"method": {"name": "none"}}, {}),
+    ),
+    "add_location": (({"url": "http://127.0.0.1:1/x"}, {}), ({"url": "file:///x"}, {}), ({}, {})),
     "add_member": (({"member": "m"}, {}), ({"member": PARTNER}, {}), ({}, {})),
     "update_member": (({"status": "accepted"}, {}), ({"status": "x"}, {})),
 }
@@ -76,6 +84,7 @@ QUERIES: dict[str, tuple[str, ...]] = {
 SILENT = {
     "create_image",  # by the Image API an id that was ever used is 409 to everybody, who may see the image or not
     "list_stores", "list_store_details", "show_import_methods", "show_usage", "show_openapi",
+    "create_task", "list_tasks", "show_task", "show_task_schema", "show_tasks_schema",
     "show_image_schema", "show_images_schema", "show_member_schema", "show_members_schema",
 }  # fmt: skip
 """Operations that take no word from the caller by which an image could be named."""

@@ -11,12 +11,20 @@ from glancelite.api.operations import OPERATIONS
 
 OCTETS = {"Content-Type": "application/octet-stream"}
 PATCH = {"Content-Type": PATCH_21}
+PLACE = "http://127.0.0.1:1/x"
 
 # What each operation is asked with: a body, headers.
 REQUESTS: dict[str, tuple[Any, dict[str, str]]] = {
     "create_image": ({}, {}),
     "update_image": ([{"op": "add", "path": "/p", "value": "x"}], PATCH),
     "upload_image": (b"data", OCTETS),
+    "stage_image": (b"data", OCTETS),
+    "import_image": ({"method": {"name": "glance-direct"}}, {}),
+    "add_location": ({"url": PLACE}, {}),
+    "create_task": (
+        {"type": "import", "input": {"import_from": PLACE, "import_from_format": "raw", "image_properties": {}}},
+        {},
+    ),
     "add_member": ({"member": "newcomer"}, {}),
     "update_member": ({"status": "rejected"}, {}),
 }
@@ -35,6 +43,14 @@ EXPECTED: dict[str, tuple[int, ...]] = {
     "delete_image":        (401,  404,     403,    403,   204,   204,  404),
     "upload_image":        (401,  404,     403,    403,   204,   204,  404),
     "download_image":      (401,  404,     200,    403,   200,   200,  404),
+    "stage_image":         (401,  404,     403,    403,   204,   204,  404),
+    "import_image":        (401,  404,     403,    403,   202,   202,  404),
+    "list_image_tasks":    (401,  404,     200,    200,   200,   200,  404),
+    "add_location":        (401,  404,     403,    403,   202,   202,  404),
+    "list_locations":      (401,  404,     403,    403,   403,   200,  404),
+    "create_task":         (401,  403,     403,    403,   403,   201,  403),
+    "list_tasks":          (401,  403,     403,    403,   403,   200,  403),
+    "show_task":           (401,  403,     403,    403,   403,   200,  403),
     "add_tag":             (401,  404,     403,    403,   204,   204,  404),
     "remove_tag":          (401,  404,     403,    403,   204,   204,  404),
     "deactivate_image":    (401,  404,     403,    403,   204,   204,  404),
@@ -52,6 +68,8 @@ EXPECTED: dict[str, tuple[int, ...]] = {
     "show_openapi":        (401,  200,     200,    200,   200,   200,  200),
     "show_image_schema":   (401,  200,     200,    200,   200,   200,  200),
     "show_images_schema":  (401,  200,     200,    200,   200,   200,  200),
+    "show_task_schema":    (401,  200,     200,    200,   200,   200,  200),
+    "show_tasks_schema":   (401,  200,     200,    200,   200,   200,  200),
     "show_member_schema":  (401,  200,     200,    200,   200,   200,  200),
     "show_members_schema": (401,  200,     200,    200,   200,   200,  200),
 }
@@ -60,8 +78,9 @@ EXPECTED: dict[str, tuple[int, ...]] = {
 
 @pytest.fixture(scope="module", params=["together", "apart"])
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A service with two stores, so that no operation is off."""
-    stores = {"ENABLED_BACKENDS": "fast:file,cheap:file", "GLANCE_STORE_DEFAULT_BACKEND": "fast"}
+    """A service with several stores, so that no operation is off."""
+    stores = {"ENABLED_BACKENDS": "fast:file,cheap:file,web:http", "GLANCE_STORE_DEFAULT_BACKEND": "fast"}
+    stores |= {"IMPORT_FILTERING_OPTS_ALLOWED_PORTS": "[]", "IMPORT_FILTERING_OPTS_ALLOW_PRIVATE": "true"}
     with running(make_service(tmp_path_factory.mktemp("stores") / "data", request.param, **stores)) as service:
         yield service.url
 
@@ -83,6 +102,9 @@ def make_image(owner: Api, partner: str, operation: str) -> str:
     assert owner.post(f"/v2/images/{image_id}/members", {"member": partner}).status == 200
     if operation in WITH_DATA:
         assert owner.upload(image_id, b"data").status == 204
+    if operation == "import_image":
+        octets = {"content_type": "application/octet-stream"}
+        assert owner.put(f"/v2/images/{image_id}/stage", b"data", **octets).status == 204
     if operation == "reactivate_image":
         assert owner.post(f"/v2/images/{image_id}/actions/deactivate", b"").status == 204
     return image_id
@@ -92,6 +114,7 @@ def make_image(owner: Api, partner: str, operation: str) -> str:
 def test_every_operation_answers_each_caller_as_it_should(url: str, operation: Any) -> None:
     body, headers = REQUESTS.get(operation.name, (None, {}))
     owner, partner = Api(url), uuid.uuid4().hex
+    task_id = owner.as_admin().post("/v2/tasks", REQUESTS["create_task"][0]).json["id"]
     found = []
     for name in CALLERS:
         places = {
@@ -99,6 +122,7 @@ def test_every_operation_answers_each_caller_as_it_should(url: str, operation: A
             "member_id": partner,
             "tag": "a",
             "store_id": "fast",
+            "task_id": task_id,
         }
         path = operation.path
         for place, value in places.items():

@@ -13,6 +13,12 @@ METHODS: dict[str, set[str]] = {
     "/v2/images":                                {"GET", "POST"},
     "/v2/images/<image_id>":                     {"GET", "PATCH", "DELETE"},
     "/v2/images/<image_id>/file":                {"GET", "PUT"},
+    "/v2/images/<image_id>/stage":               {"PUT"},
+    "/v2/images/<image_id>/import":              {"POST"},
+    "/v2/images/<image_id>/tasks":               {"GET"},
+    "/v2/images/<image_id>/locations":           {"GET", "POST"},
+    "/v2/tasks":                                 {"GET", "POST"},
+    "/v2/tasks/<task_id>":                       {"GET"},
     "/v2/images/<image_id>/actions/deactivate":  {"POST"},
     "/v2/images/<image_id>/actions/reactivate":  {"POST"},
     "/v2/images/<image_id>/tags/<tag>":          {"PUT", "DELETE"},
@@ -28,6 +34,8 @@ METHODS: dict[str, set[str]] = {
     "/v2/schemas/images":                        {"GET"},
     "/v2/schemas/member":                        {"GET"},
     "/v2/schemas/members":                       {"GET"},
+    "/v2/schemas/task":                          {"GET"},
+    "/v2/schemas/tasks":                         {"GET"},
 }
 # fmt: on
 ASKED = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "COPY")
@@ -42,7 +50,7 @@ def test_every_path_of_an_operation_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("path", METHODS)
 def test_another_method_is_refused_with_those_that_there_are_whatever_the_path_names(api: Api, path: str) -> None:
-    places = {"<tag>": "t", "<member_id>": "m", "<store_id>": "fast"}
+    places = {"<task_id>": "t", "<tag>": "t", "<member_id>": "m", "<store_id>": "fast"}
     for image_id in (api.create()["id"], str(uuid.uuid4()), "x"):
         place = path.replace("<image_id>", image_id)
         for name, value in places.items():

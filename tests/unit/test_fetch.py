@@ -294,6 +294,36 @@ def test_a_slow_remote_is_left(remote, name, limit):
     assert time.monotonic() - started < 3
 
 
+class Enough(Exception):
+    pass
+
+
+@pytest.mark.parametrize("name", ["no head", "half a head", "no body", "half a body", "half a chunk"])
+def test_whoever_fetches_may_end_a_silence(remote, name):
+    remote.pages["/"] = SLOW[name](None)
+    started = time.monotonic()
+
+    def check():
+        if time.monotonic() - started > 0.7:
+            raise Enough
+
+    allowed = rules(remote)
+    with (
+        pytest.raises(Enough),
+        open_url(check_url(remote.url(), allowed), allowed, cap=1 << 20, check=check) as fetched,
+    ):
+        while fetched.read(1 << 16):
+            pass
+    assert time.monotonic() - started < 3
+
+
+def test_a_silence_that_is_asked_about_ends_in_time(remote):
+    remote.pages["/"] = [answer(b"ab", Content_Length=5), silence]
+    started = time.monotonic()
+    assert "too slow" in failure(RemoteUnavailable, remote, idle_timeout=1.2, check=lambda: None)
+    assert 1 < time.monotonic() - started < 4
+
+
 def test_silence_is_ended_whatever_came_before(remote):
     remote.pages["/"] = [answer(bytes(1 << 20), Content_Length=1 << 21), silence]
     assert "too slow" in failure(RemoteUnavailable, remote, idle_timeout=0.2, minimum_rate=1)

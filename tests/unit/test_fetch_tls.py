@@ -113,6 +113,14 @@ def test_a_stream_that_is_cut_without_goodbye_fails(serve, ca_file):
         fetch(remote, ca_file=ca_file)
 
 
+def test_a_stream_goes_on_after_a_silence_that_was_asked_about(serve, ca_file):
+    remote, asked = serve("images.example"), []
+    whole = answer(DATA)
+    remote.pages["/"] = [whole[:-3], lambda ended: ended.wait(1.3), whole[-3:]]
+    assert fetch(remote, ca_file=ca_file, check=lambda: asked.append(1)) == DATA
+    assert len(asked) >= 3
+
+
 def test_a_remote_that_does_not_speak_tls_is_unavailable(ca_file):
     plain = Remote()
     try:

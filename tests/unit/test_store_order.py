@@ -25,7 +25,7 @@ def make_services(names: str) -> Any:
         store = stores[store_id] = MemoryStore(store_id)
         store.weight = WEIGHTS[store_id]
         store.add(store_id, [store_id.encode()])
-    return SimpleNamespace(stores=StoreSet(stores, names[0], is_multi=True, foreign={}))
+    return SimpleNamespace(stores=StoreSet(stores, names[0], staging=MemoryStore("staging"), is_multi=True, foreign={}))
 
 
 @pytest.fixture

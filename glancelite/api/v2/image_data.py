@@ -2,8 +2,9 @@
 
 from flask import Response
 
+from ...domain.digest import Digest, parse_digest
 from ...domain.query import parse_pairs
-from ...errors import ImageTooLarge, InvalidParameter
+from ...errors import ImageTooLarge, InvalidHeader, InvalidParameter
 from ...usecases import data
 from ...usecases.images import require
 from ..answers import (
@@ -18,7 +19,7 @@ from ..http import UploadSource, check_octet_stream, declared_size
 from ..ranges import choose_part, describe_data, has_data
 
 
-def parse_upload(call: Call) -> tuple[int | None, str | None]:
+def parse_upload(call: Call) -> tuple[int | None, str | None, Digest | None]:
     check_octet_stream(call.request)
     declared = declared_size(call.request)
     cap = call.services.config["image_size_cap"]
@@ -26,13 +27,23 @@ def parse_upload(call: Call) -> tuple[int | None, str | None]:
         raise ImageTooLarge(image_id=call.path["image_id"], limit=cap)
     store_id = call.request.headers.get("x-image-meta-store") if call.services.stores.is_multi else None
     data.choose_store(call.services, store_id)
-    return declared, store_id
+    return declared, store_id, _promised_digest(call)
+
+
+def _promised_digest(call: Call) -> Digest | None:
+    text = call.request.headers.get("x-openstack-image-checksum")
+    if text is None:
+        return None
+    try:
+        return parse_digest(text)
+    except ValueError as error:
+        raise InvalidHeader(name="x-openstack-image-checksum", reason=f"{error}.") from error
 
 
 def upload(call: Call) -> Response:
     source = UploadSource(call.request, call.image.id)
-    declared, store_id = call.payload
-    data.upload_image(call.services, call.context, call.image, source, declared, store_id)
+    declared, store_id, digest = call.payload
+    data.upload_image(call.services, call.context, call.image, source, declared, store_id, digest)
     return empty_response()
 
 
@@ -53,7 +64,7 @@ def download(call: Call) -> Response:
     if call.payload:
         require(call.services, call.context, "download_from_store", image)
     data.require_open(call.context, image)
-    if not image.locations:
+    if not data.is_readable(image):
         return no_data_response()
     headers = describe_data(image)
     if has_data(call.request, image):

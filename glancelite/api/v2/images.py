@@ -11,7 +11,7 @@ from ...domain.fields import COLUMNS, TIMES
 from ...domain.image import Image, format_time, target_of
 from ...domain.patch import MEDIA_TYPES, Change, parse_patch
 from ...domain.query import ImageQuery, Pairs, parse_pairs, parse_query
-from ...usecases import images, locations
+from ...usecases import images, imports, locations
 from ..answers import empty_response, json_response
 from ..gate import Call
 from ..http import read_json
@@ -31,6 +31,8 @@ def create(call: Call) -> Response:
     )
     location = f"{root}/v2/images/{image.id}"
     headers = {"Location": location}
+    if methods := imports.enabled_methods(call.services):
+        headers["OpenStack-image-import-methods"] = ",".join(methods)
     if call.services.stores.is_multi:
         headers["OpenStack-image-store-ids"] = ",".join(
             (*(store.id for store in call.services.stores), *call.services.stores.foreign)

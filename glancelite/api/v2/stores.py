@@ -2,7 +2,7 @@
 
 from flask import Response
 
-from ...usecases import stores
+from ...usecases import imports, stores
 from ..answers import empty_response, json_response
 from ..gate import Call
 
@@ -29,5 +29,6 @@ def remove_copy(call: Call) -> Response:
 
 
 def show_import_methods(call: Call) -> Response:
-    methods = {"description": "How image data may be brought in.", "type": "array", "value": []}
+    offered = imports.enabled_methods(call.services)
+    methods = {"description": "Import methods available.", "type": "array", "value": offered}
     return json_response({"import-methods": methods})

@@ -1,0 +1,201 @@
+"""The import flow: data into staging, plugins, copies into stores, and what the image is in the end.
+
+Whatever step it is at, the flow can be begun again from its start: data that is staged is not fetched again, a store
+that has its copy is not given another.
+"""
+
+import logging
+import uuid
+from typing import Any
+
+from ..domain.context import Context
+from ..domain.image import Image
+from ..domain.limits import SIZE
+from ..domain.ports import Blob, Body, Content, Intent, Store
+from ..domain.task import FAILED_IMPORT, IMPORTING_TO, REASON, Ending
+from ..errors import (
+    BadRequest,
+    DataNotFound,
+    GlanceliteError,
+    Gone,
+    ImageNotFound,
+    ImageTooLarge,
+    RegistryFull,
+    RegistryRefused,
+    RegistryUnavailable,
+    StatusConflict,
+    TaskLost,
+    UnsupportedMediaType,
+)
+from ..usecases.arrival import arrive, begin, make_limits
+from ..usecases.data import download_image
+from ..usecases.limits import find_bounds, find_domain_bounds
+from .before import undo_changes
+from .fetching import fetch
+from .job import MIB, Job, Watched
+from .piece import run_plugins, verify_staged
+
+REFUSED = (UnsupportedMediaType, BadRequest, ImageTooLarge)
+"""Data that no store would be given, however often it is tried."""
+LEFT = (TaskLost, RegistryUnavailable, RegistryRefused, RegistryFull)
+"""Nothing is known of the data by these: the task is gone on with later."""
+
+_MOST_ATTEMPTS = 5
+
+log = logging.getLogger(__name__)
+
+
+def run_import(job: Job) -> Ending:
+    """Do the import; how it ended. Raises ImageNotFound and what `LEFT` names."""
+    image = job.show_image()
+    try:
+        if job.task.attempts > _MOST_ATTEMPTS:
+            raise GivenUp(f"The service ended {_MOST_ATTEMPTS} times while it worked on this; it was given up.")
+        if method_of(job) != "copy-image":
+            image = _prepare(job, image)
+        return _copy_all(job, image)
+    except LEFT:
+        raise
+    except (Gone, ImageNotFound) as error:
+        raise ImageNotFound(image_id=image.id) from error
+    except GivenUp as error:
+        return _fail(job, str(error), is_refused=False)
+    except GlanceliteError as error:
+        if isinstance(error, StatusConflict):
+            job.show_image()
+        return _fail(job, str(error), is_refused=isinstance(error, REFUSED))
+    except OSError as error:
+        log.exception("task %s failed", job.task.id)
+        return _fail(job, f"The server could not go on: {error.strerror or 'an input or output error'}.", False)
+
+
+class GivenUp(Exception):
+    """The task is not to be tried again."""
+
+
+def method_of(job: Job) -> str:
+    """The import method; empty for a task that has none."""
+    return str(job.input.get("import_req", {}).get("method", {}).get("name", ""))
+
+
+def _prepare(job: Job, image: Image) -> Image:
+    """Have the image's data staged, checked against its promise and as the plugins want it."""
+    staged = job.services.registry.find_staged(image.id)
+    method = method_of(job)
+    if staged is None and method == "glance-direct":
+        raise DataNotFound(image_id=image.id)
+    if staged is None:
+        image = fetch(job, image)
+    elif method == "glance-direct":
+        verify_staged(job, image, staged)
+    return run_plugins(job, image)
+
+
+def _copy_all(job: Job, image: Image) -> Ending:
+    """Bring the data to each store that has none of it yet."""
+    must_succeed = bool(job.input["import_req"]["all_stores_must_succeed"])
+    failed: dict[str, str] = {}
+    for store_id in job.input["backend"]:
+        if any(place.store == store_id for place in image.locations):
+            continue  # an earlier attempt has done it
+        try:
+            image = copy_to(job, image, store_id)
+        except (*REFUSED, *LEFT, Gone, ImageNotFound):
+            raise
+        except GlanceliteError as error:
+            log.warning("task %s: store %s: %s", job.task.id, store_id, error)
+            failed[store_id] = str(error)
+            if must_succeed:
+                return _fail(job, str(error), is_refused=False, failed=(store_id,))
+    done = {place.store for place in image.locations}
+    if failed and not done & set(job.input["backend"]):
+        return _fail(job, "; ".join(failed.values()), is_refused=False, failed=tuple(failed))
+    properties: dict[str, str | None] = {IMPORTING_TO: "", FAILED_IMPORT: ",".join(sorted(failed)), REASON: None}
+    if failed:
+        properties[REASON] = "; ".join(failed.values())
+    status = None if method_of(job) == "copy-image" else "active"
+    message = f"Copied {(image.size or 0) // MIB} MiB"
+    return Ending("success", message, {"image_id": image.id}, status, properties)
+
+
+def copy_to(job: Job, image: Image, store_id: str) -> Image:
+    """One more copy of the data; the image then."""
+    services = job.services
+    store = services.stores.get(store_id)
+    if store is None:
+        raise DataNotFound(image_id=image.id)
+    body, size = _open(job, image)
+    try:
+        intent = _intend(job, image, store, size)
+        room = begin(services, job.context, intent, store)
+        limits = make_limits(services, intent, room, **_algorithms(services.config["legacy_checksum"], image))
+        source = Watched(body, size, f"Copying to store {store_id}", job)
+
+        def commit(content: Content, url: str) -> Image:
+            return services.registry.commit_copy(job.context, intent, content, url)
+
+        return arrive(services, image, intent, source, store, limits, commit)
+    finally:
+        body.close()
+
+
+def _open(job: Job, image: Image) -> tuple[Body, int | None]:
+    """What is copied: the staged data, or what a store has of the image already."""
+    if method_of(job) == "copy-image":
+        body = download_image(job.services, Context(admin=True), image)
+        if body is None:
+            raise DataNotFound(image_id=image.id)
+        return body, image.size
+    staged = require_staged(job, image)
+    return job.services.stores.staging.open(staged.key)
+
+
+def require_staged(job: Job, image: Image) -> Blob:
+    staged = job.services.registry.find_staged(image.id)
+    if staged is None:
+        raise DataNotFound(image_id=image.id)
+    return staged
+
+
+def _algorithms(has_checksum: bool, image: Image) -> dict[str, Any]:
+    """Further copies have the hashes that the first one has, whatever is configured by now."""
+    if not image.os_hash_algo or not image.os_hash_value:
+        return {}
+    return {"algorithm": image.os_hash_algo, "has_checksum": image.checksum is not None}
+
+
+def _intend(job: Job, image: Image, store: Store, size: int | None) -> Intent:
+    services = job.services
+    return Intent(
+        key=str(uuid.uuid4()),
+        image_id=image.id,
+        store=store.id,
+        process=services.process,
+        kind="copy",
+        expect=image.status,
+        to=image.status,
+        if_lost=image.status,
+        declared=size,
+        quota=services.storage_quota,
+        bounds=find_bounds(services, image.owner, SIZE),
+        domain=find_domain_bounds(services, image.owner),
+        task=job.task.id,
+    )
+
+
+def _fail(job: Job, reason: str, is_refused: bool, failed: tuple[str, ...] = ()) -> Ending:
+    """The image can be tried again from where it makes sense; of this import nothing is left but staged data."""
+    method = method_of(job)
+    keeps = method == "glance-direct" and not is_refused
+    status = {"copy-image": None, "glance-direct": "uploading" if keeps else "queued"}.get(method, "queued")
+    properties: dict[str, str | None] = {IMPORTING_TO: "", FAILED_IMPORT: ",".join(sorted(failed)), REASON: reason}
+    fields, changed = undo_changes(job, keeps)
+    return Ending(
+        "failure",
+        reason,
+        image_status=status,
+        properties=properties | changed,
+        fields=fields,
+        dropped_stores=tuple(job.input["backend"]),
+        keeps_staged=keeps,
+    )
