@@ -73,7 +73,8 @@ class Ending:
     """How a task ends, and what becomes of its image in the same moment.
 
     `image_status` None leaves the image's status as it is; `fields` are set. Of `properties` those that are None go.
-    Copies in `dropped_stores` are given up; what is staged is, unless `keeps_staged`. `expires_in` are seconds.
+    Copies in `dropped_stores` are given up; what is staged is, unless `keeps_staged`. `expires_in` are seconds. An
+    `input` takes the place of the task's: what was needed for the work only is not kept.
     """
 
     status: str
@@ -85,3 +86,4 @@ class Ending:
     dropped_stores: tuple[str, ...] = ()
     keeps_staged: bool = False
     expires_in: float = 48 * 3600.0
+    input: Mapping[str, Any] | None = None

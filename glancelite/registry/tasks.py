@@ -75,6 +75,8 @@ class TaskQueries(BlobQueries):
             "updated_at": self._now,
             "expires_at": self._after(ending.expires_in),
         }
+        if ending.input is not None:
+            values["input"] = json.dumps(dict(ending.input))
         if not self._change(TaskRow.update(values).where(*self.is_mine(task_id, process))):
             raise TaskLost(task_id=task_id)
 

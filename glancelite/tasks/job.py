@@ -77,24 +77,29 @@ class Watched:
 
     def __init__(self, body: Readable, total: int | None, what: str, job: Job) -> None:
         self._body, self._total, self._what, self._job = body, total, what, job
+        self._fill = getattr(body, "readinto", None)
         self._done, self._began = 0, time.monotonic()
 
     def readinto(self, buffer: memoryview) -> int:
         """Fill the buffer, but at the end."""
         filled = 0
         while filled < len(buffer):
-            block = self._read(min(len(buffer) - filled, _PIECE))
-            if not block:
+            count = self._take(buffer[filled:])
+            if not count:
                 break
-            buffer[filled : filled + len(block)] = block
-            filled += len(block)
-            self._done += len(block)
+            filled += count
+            self._done += count
             self._tell()
         return filled
 
-    def _read(self, size: int) -> bytes:
+    def _take(self, buffer: memoryview) -> int:
+        """Some of the next bytes; how many."""
         try:
-            return self._body.read(size)
+            if self._fill is not None:  # a file of ours, which is never slow
+                return self._fill(buffer) or 0
+            block = self._body.read(min(len(buffer), _PIECE))
+            buffer[: len(block)] = block
+            return len(block)
         except OSError as error:
             raise StoreUnavailable(store="staging", reason=error.strerror or str(error)) from error
 

@@ -9,10 +9,12 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 
 from ..domain.task import DELETED, Ending, Task
 from ..errors import GlanceliteError, ImageNotFound, TaskLost, Unavailable
 from ..usecases.services import Services
+from ..usecases.tasks import shown_input
 from .importer import run_import
 from .job import Job, Run, Stopping
 from .legacy import run_legacy_import
@@ -102,8 +104,9 @@ class Workers:
         services = self._services
         job = Job(services, task, self._plugins, self._stopping)
         ending = self._find_ending(job)
-        ttl = float(services.config["task.task_time_to_live"]) * 3600
-        services.registry.finish_task(task.id, services.process, _with_life(ending, ttl))
+        hours = float(services.config["task.task_time_to_live"])
+        ending = replace(ending, expires_in=hours * 3600, input=shown_input(task))
+        services.registry.finish_task(task.id, services.process, ending)
         services.tokens.pop(task.id, None)
         services.wake.set()
         log.info("task %s (%s) ended in %s: %s", task.id, task.type, ending.status, ending.message)
@@ -119,11 +122,6 @@ class Workers:
         except Exception:
             log.exception("task %s failed", job.task.id)
             return Ending("failure", _INTERNAL)
-
-
-def _with_life(ending: Ending, seconds: float) -> Ending:
-    values = dict(vars(ending)) | {"expires_in": seconds}
-    return Ending(**values)
 
 
 def _be_nice() -> None:

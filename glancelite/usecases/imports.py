@@ -36,6 +36,8 @@ METHODS: Mapping[str, str] = {
 """The import methods, with the status that an image must be in."""
 INTERFACES = ("public", "internal", "admin")
 
+_KEYS = ("name", "uri", "checksum", "glance_image_id", "glance_region", "glance_service_interface")
+"""Of a method: whatever else a body says of it is ignored, and not kept."""
 _LOCKED_FOR = 60 * 60
 _WAITING_FOR = 120 * 60
 """Seconds after which the lock of a task that says nothing more may be taken over: one at work, one that waits."""
@@ -263,7 +265,8 @@ def _make_task(
     stores: tuple[str, ...],
     region: "Region | None",
 ) -> Task:
-    asked: dict[str, Any] = {"method": dict(request.method), "all_stores_must_succeed": request.must_succeed}
+    method = {name: request.method[name] for name in _KEYS if name in request.method}
+    asked: dict[str, Any] = {"method": method, "all_stores_must_succeed": request.must_succeed}
     if request.stores is not None:
         asked["stores"] = list(request.stores)
     if request.all_stores:

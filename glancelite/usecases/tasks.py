@@ -4,14 +4,16 @@ import uuid
 from typing import Any
 
 from ..domain.context import Context
-from ..domain.task import Task, TaskQuery
+from ..domain.task import BEFORE, Task, TaskQuery
 from ..errors import BadRequest
+from ..fetch import show_url
 from .images import check_create
 from .imports import check_source_url
 from .services import Services
 
 _INPUT = {"import_from": str, "import_from_format": str, "image_properties": dict}
 _KEYS = ("type", "input")
+_HIDDEN = (BEFORE, "endpoint")
 
 
 def check_task(services: Services, body: Any) -> dict[str, Any]:
@@ -44,6 +46,19 @@ def _image_body(given: dict[str, Any]) -> dict[str, Any]:
 def image_body(task: Task) -> dict[str, Any]:
     """The body of the image that this task makes."""
     return _image_body(dict(task.input))
+
+
+def shown_input(task: Task) -> dict[str, Any]:
+    """A task's input without what is only for the service, and without what may be a secret in its addresses."""
+    shown: dict[str, Any] = {name: value for name, value in task.input.items() if name not in _HIDDEN}
+    for name in ("import_from", "loc_url"):
+        if name in shown:
+            shown[name] = show_url(shown[name])
+    method = shown.get("import_req", {}).get("method", {})
+    if "uri" in method:
+        veiled = {**method, "uri": show_url(method["uri"])}
+        shown["import_req"] = {**shown["import_req"], "method": veiled}
+    return shown
 
 
 def create_task(services: Services, context: Context, given: dict[str, Any]) -> Task:

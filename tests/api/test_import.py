@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from databases import read_rows
 from harness import Api, Reply, make_service, running
 from web import Web
 
@@ -115,3 +116,18 @@ def test_an_image_is_copied_to_another_store(api: Api) -> None:
     done = api.show(image["id"])
     assert (done["status"], done["stores"]) == ("active", "fast,slow")
     assert api.get(f"{image['file']}?prefer=slow").body == DATA
+
+
+def test_what_may_be_a_secret_in_an_address_is_forgotten_when_the_task_has_ended(
+    start_service: Callable[..., Any], web: Web
+) -> None:
+    service = start_service(**SETTINGS)
+    api = Api(service.url)
+    image = api.create()
+
+    start(api, image["id"], "web-download", uri=web.put("/signed", DATA) + "?signature=hush")
+
+    assert task_of(api, image["id"])["status"] == "success"
+    ((kept,),) = read_rows(service.database, "SELECT input FROM tasks")
+    assert f"{web.url}/signed" in kept
+    assert "hush" not in kept

@@ -9,15 +9,12 @@ from werkzeug.wsgi import get_host
 
 from ...domain.image import format_time
 from ...domain.query import Pairs, parse_pairs
-from ...domain.task import BEFORE, SORT_KEYS, STATUSES, TYPES, Task, TaskQuery
+from ...domain.task import SORT_KEYS, STATUSES, TYPES, Task, TaskQuery
 from ...errors import InvalidParameter
-from ...fetch import show_url
 from ...usecases import tasks
 from ..answers import json_response
 from ..gate import Call
 from ..http import read_json
-
-_HIDDEN = (BEFORE, "endpoint")
 
 
 def parse_create(call: Call) -> dict[str, Any]:
@@ -85,7 +82,7 @@ def list_of_image(call: Call) -> Response:
 
 def to_document(task: Task) -> dict[str, Any]:
     """The task as clients see it."""
-    document = _stub(task) | {"input": _shown_input(task), "result": task.result, "message": task.message}
+    document = _stub(task) | {"input": tasks.shown_input(task), "result": task.result, "message": task.message}
     return document | {"self": f"/v2/tasks/{task.id}", "schema": "/v2/schemas/task"}
 
 
@@ -112,7 +109,7 @@ def _full(task: Task) -> dict[str, Any]:
     names = ("id", "type", "status", "owner", "image_id", "request_id", "user_id", "result", "message")
     times = {name: _moment(getattr(task, name)) for name in ("expires_at", "created_at", "updated_at")}
     plain = {name: getattr(task, name) for name in names}
-    return plain | times | {"deleted_at": None, "deleted": False, "input": _shown_input(task)}
+    return plain | times | {"deleted_at": None, "deleted": False, "input": tasks.shown_input(task)}
 
 
 def _moment(microseconds: int | None) -> str | None:
@@ -122,16 +119,3 @@ def _moment(microseconds: int | None) -> str | None:
     return (
         datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None, microsecond=rest).isoformat(timespec="microseconds")
     )
-
-
-def _shown_input(task: Task) -> dict[str, Any]:
-    """The input without what is only for the service; addresses without what may be a secret in them."""
-    shown: dict[str, Any] = {name: value for name, value in task.input.items() if name not in _HIDDEN}
-    for name in ("import_from", "loc_url"):
-        if name in shown:
-            shown[name] = show_url(shown[name])
-    method = shown.get("import_req", {}).get("method", {})
-    if "uri" in method:
-        veiled = {**method, "uri": show_url(method["uri"])}
-        shown["import_req"] = {**shown["import_req"], "method": veiled}
-    return shown
