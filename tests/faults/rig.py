@@ -183,11 +183,11 @@ class Rig:
         assert self.all_files() == self.named()
 
     def wait_housekeeping(self) -> None:
-        """Until housekeeping has begun a look at each store twice more: one look is then over."""
-        told = "SELECT id, tender_until FROM stores"
+        """Until housekeeping has come to staging, which it looks at last, twice more: one look is then over."""
+        told = f"SELECT tender_until FROM stores WHERE id = '{STAGING}'"
         for _ in range(2):
-            before = set(self.rows(told))
-            eventually(lambda before=before: not before & set(self.rows(told)))
+            before = self.rows(told)
+            eventually(lambda before=before: self.rows(told) != before)
 
     def assert_clean(self) -> None:
         done = self.service.fsck("--hash")
