@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api import disks
+from api import disks, wicked
 from fakes.remote import Remote, answer
 from harness import Api, Service, make_service, running
 from importing import assert_untouched, create_staged, ended_task, files_of, is_clean, reaching, start, wait_for
@@ -138,6 +138,24 @@ def test_data_made_to_do_harm_is_refused_on_every_way_in(
             task = ended_task(place.api, image_id)
             assert (task["status"], word in task["message"]) == ("failure", True), task
             assert "/etc/passwd" not in task["message"] or "vmdk" in name, task
+        assert_untouched(place.api, image_id)
+    wait_for(lambda: is_clean(place.service, before))
+    assert place.memory() < memory + MEMORY
+
+
+@pytest.mark.parametrize("container", ["bare", "ova"])
+def test_what_no_honest_header_says_is_refused_on_every_way_in(place: Place, container: str) -> None:
+    before, memory, started = files_of(place.service), place.memory(), []
+    for name, (data, words) in wicked.WICKED.items():
+        for way in WAYS:
+            formats = {"disk_format": name.partition(":")[0], "container_format": container}
+            image, status = place.begin(way, data, **formats)
+            assert status == (415 if way == "upload" else 202), (name, way)
+            started.append((way, name, words, image["id"]))
+    for way, name, words, image_id in started:
+        if way != "upload":
+            task = ended_task(place.api, image_id)
+            assert (task["status"], words in task["message"]) == ("failure", True), (name, task)
         assert_untouched(place.api, image_id)
     wait_for(lambda: is_clean(place.service, before))
     assert place.memory() < memory + MEMORY
