@@ -16,6 +16,8 @@ from fakes.remote import Remote, answer
 from harness import Api, Service, make_service, running
 from importing import assert_untouched, create_staged, ended_task, files_of, is_clean, reaching, start, wait_for
 
+pytestmark = pytest.mark.slow
+
 FOREIGN = 'RW 2048 FLAT "/etc/passwd" 0'
 
 

@@ -65,7 +65,7 @@ def web() -> Iterator[Remote]:
     remote.close()
 
 
-@pytest.fixture(scope="module", params=["together", "apart"])
+@pytest.fixture(scope="module", params=["together", pytest.param("apart", marks=pytest.mark.slow)])
 def services(
     request: pytest.FixtureRequest, web: Remote, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Service, Service]]:

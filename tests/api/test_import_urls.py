@@ -17,6 +17,8 @@ from harness import Api, Service, make_service, running
 from importing import DATA, ENDED, ended_task, files_of, run_import, start, tasks_of, wait_for
 from unit.test_fetch_hostile import FORBIDDEN, HOSTILE, NAMES, URLS
 
+pytestmark = pytest.mark.slow
+
 RESOLVER = Path(__file__).parents[1] / "fakes/resolver.py"
 WORDS = "URI for web-download does not pass filtering: "
 TURNING = "turncoat-{}.example"

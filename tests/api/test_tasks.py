@@ -25,7 +25,7 @@ def web() -> Iterator[Remote]:
     remote.close()
 
 
-@pytest.fixture(scope="module", params=["together", "apart"])
+@pytest.fixture(scope="module", params=["together", pytest.param("apart", marks=pytest.mark.slow)])
 def service(request: pytest.FixtureRequest, web: Remote, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     data_dir = tmp_path_factory.mktemp(f"tasks-{request.param}") / "data"
     with running(make_service(data_dir, request.param, **reaching(web))) as started:

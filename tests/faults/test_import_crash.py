@@ -42,8 +42,8 @@ REGISTRY_STEPS: dict[str, tuple[str, ...]] = {
                      *PARK),
     "copy-image": ("before-copy@slow", "within-commit@slow", "after-copy@slow", "within-finish"),
 }  # fmt: skip
-WITHIN = ("within-begin-import", "within-park", "within-commit", "within-finish")
-"""Steps that only a process comes to that has the registry in it."""
+WITH_BOTH = ("after-begin-import", "after-claim", "after-park", "before-copy@slow", "after-copy@fast", "before-finish")
+"""Where both daemons die together: it differs from one daemon's death by what the API was told."""
 
 QUICK = (
     ("together", "api", "stage", "half-way@" + STAGING),
@@ -60,7 +60,7 @@ def find_cases() -> Iterator[Case]:
     for doing, steps in STEPS.items():
         for step in steps:
             yield "together", "api", doing, step
-            if step.partition("@")[0] not in WITHIN:
+            if step in WITH_BOTH:
                 yield "apart, both die", "api", doing, step
         for step in REGISTRY_STEPS[doing]:
             yield "apart, one dies", "registry", doing, step

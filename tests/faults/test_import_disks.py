@@ -8,7 +8,7 @@ from fakes.remote import Remote, answer
 from faults.rig import BLOCK, STAGING, THREE_STORES, Rig
 from faults.test_disks import ROOM, SMALL, needs_mount, small_disk, too_large  # noqa: F401 - a fixture
 
-pytestmark = needs_mount
+pytestmark = [needs_mount, pytest.mark.slow]
 
 LARGE = bytes((ROOM + 8) * BLOCK)
 FULL = "not enough disk space"

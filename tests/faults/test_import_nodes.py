@@ -10,7 +10,8 @@ from databases import POSTGRES, new_database
 from fakes.remote import Remote, answer
 from faults.rig import BLOCK, STAGING, THREE_STORES, Rig, eventually
 
-pytestmark = [pytest.mark.needs(POSTGRES), pytest.mark.only_on("sqlite")]  # they bring their own database
+# They bring their own database.
+pytestmark = [pytest.mark.needs(POSTGRES), pytest.mark.only_on("sqlite"), pytest.mark.slow]
 
 DATA = os.urandom(2 * BLOCK + 777)
 STORES = ("fast", "slow", "spare")

@@ -13,6 +13,8 @@ from fakes.remote import Part, Remote, answer
 from faults.rig import BLOCK, STAGING, THREE_STORES, RawUpload, Rig, eventually, in_background
 from faults.test_upload_races import sleeper
 
+pytestmark = pytest.mark.slow
+
 DATA = os.urandom(2 * BLOCK + 99)
 OTHER_DATA = os.urandom(BLOCK + 17)
 METHODS = ("glance-direct", "web-download", "copy-image")

@@ -109,6 +109,14 @@ DEFAULTS = {
     "delete_image_location": ((False, False, True, False), (False, False, True, False)),
     "set_image_location": ((True, False, True, False), (False, False, True, False)),
     "stores_info_detail": ((False, False, True, False), (False, False, True, False)),
+    "copy_image":         ((False, False, True, False), (False, False, True, False)),
+    "add_image_location": ((True, False, True, False), (False, False, True, False)),
+    "fetch_image_location": ((False, False, True, False), (False, False, True, False)),
+    "tasks_api_access":   ((False, False, True, False), (False, False, True, False)),
+    "get_task":           ((True, True, True, True), (True, True, True, True)),
+    "get_tasks":          ((True, True, True, True), (True, True, True, True)),
+    "add_task":           ((True, True, True, True), (True, True, True, True)),
+    "modify_task":        ((True, True, True, True), (True, True, True, True)),
     "get_image_location": ((True, True, True, False), (False, False, True, False)),
 }
 # fmt: on
@@ -126,4 +134,5 @@ def test_every_default_rule_lets_in_whom_it_should(rule: str) -> None:
 def test_what_is_visible_to_a_stranger_may_be_shown_and_downloaded_but_not_changed(visibility: str) -> None:
     target = {"owner": "theirs", "project_id": "theirs", "visibility": visibility}
     allowed = {rule.name for rule in RULES if Policy().allows(MEMBER, rule.name, target)}
+    allowed -= {"get_task", "get_tasks", "add_task", "modify_task"}  # which say nothing of images
     assert allowed == {"default", "get_image", "download_image", "download_from_store"}
