@@ -189,8 +189,8 @@ class Registry(ABC):
     def park_blob(self, context: Context, intent: Intent, content: Content, changes: Mapping[str, Any]) -> Image:
         """The blob is what its image has staged, in place of what it had; the image keeps the status of the intent.
 
-        Idempotent by key. `changes` are fields of the image that go with the new data. Raises Gone, StatusConflict,
-        TaskLost, QuotaExceeded.
+        Idempotent by key. `changes` are fields of the image that go with the new data, and `properties` that are added
+        to those it has. Raises Gone, StatusConflict, TaskLost, QuotaExceeded.
         """
 
     @abstractmethod

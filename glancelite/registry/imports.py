@@ -14,7 +14,7 @@ from ..domain.context import Context
 from ..domain.image import Image, Location
 from ..domain.limits import SIZE, STAGE
 from ..domain.ports import Blob, Content, Intent
-from ..domain.task import DELETED, IMPORTING_TO, LOCK, PROGRESS, Ending, Task
+from ..domain.task import DELETED, IMPORTING_TO, LOCK, PLUGINS_DONE, PROGRESS, Ending, Task
 from ..errors import CopyDiffers, Gone, ImageNotFound, StatusConflict, TaskLost
 from .models import BlobRow, TaskRow
 from .tasks import TaskQueries
@@ -36,7 +36,8 @@ class ImportQueries(TaskQueries):
             parked = BlobRow.update(state="staged", size=content.size)
             if not (self._end_work(intent) and self._change(parked.where(*_writing(intent.key)))):
                 raise StatusConflict(image_id=image.id, status=image.status, wanted=intent.to)
-            self._update(image.id, image.revision, {"size": content.size, **changes})
+            together = {"properties": {**image.properties, **changes.get("properties", {})}}
+            self._update(image.id, image.revision, {"size": content.size, **changes, **together})
             self._room(intent, {STAGE.name: 0})
             return self._read_image(image.id)
 
@@ -124,6 +125,8 @@ class ImportQueries(TaskQueries):
         properties = dict(image.properties) | dict(ending.properties)
         for name in (LOCK, PROGRESS, *(name for name, value in ending.properties.items() if value is None)):
             properties.pop(name, None)
+        if not ending.keeps_staged:
+            properties.pop(PLUGINS_DONE, None)
         changes: dict[str, Any] = {**ending.fields, "properties": properties}
         status = self._status_after(image, ending)
         if status != image.status:

@@ -87,7 +87,7 @@ def _fetch_from_region(job: Job, image: Image, method: Mapping[str, Any]) -> Ima
         headers=headers,
         size=source["size"] if isinstance(source.get("size"), int) else None,
         expected=_digest_of(source),
-        changes=_changes(job, image, source),
+        changes=_changes(job, source),
     )
 
 
@@ -121,7 +121,7 @@ def _digest_of(source: Mapping[str, Any]) -> Digest | None:
     return Digest(str(algorithm), value)
 
 
-def _changes(job: Job, image: Image, source: Mapping[str, Any]) -> dict[str, Any]:
+def _changes(job: Job, source: Mapping[str, Any]) -> dict[str, Any]:
     """Formats and properties that come along."""
     config = job.services.config
     found: dict[str, Any] = {}
@@ -130,4 +130,4 @@ def _changes(job: Job, image: Image, source: Mapping[str, Any]) -> dict[str, Any
             raise BadRequest(reason=f"The other image's {name} '{source.get(name)!s:.40}' is not known here.")
         found[name] = source[name]
     carried = {name: value for name, value in source.items() if isinstance(value, str) and is_carried(job, name)}
-    return found | {"properties": {**image.properties, **carried}}
+    return found | {"properties": carried}

@@ -9,6 +9,7 @@ from typing import Any
 from ..domain.digest import parse_digest
 from ..domain.image import Image
 from ..domain.ports import Blob, Content, Intent
+from ..domain.task import PLUGINS_DONE
 from ..errors import ChangedMeanwhile, DataNotFound, ImageTooLarge
 from ..usecases.arrival import arrive_by, begin, give_up
 from ..usecases.staging import stage_intent
@@ -22,13 +23,14 @@ _TRIES = 20
 class Piece:
     """What one plugin works on. Nothing counts before `commit`: new data and new fields then do in one moment."""
 
-    def __init__(self, job: Job, image: Image, staged: Blob) -> None:
-        self._job, self._staging = job, job.services.stores.staging
+    def __init__(self, job: Job, image: Image, staged: Blob, number: int) -> None:
+        self._job, self._staging, self._number = job, job.services.stores.staging, number
         self.image, self.size = image, staged.size or 0
         self.path = self._staging.path(staged.key)
         self.roles = job.task.roles
         self.cap = int(job.services.config["image_size_cap"])
         self._changes: dict[str, Any] = {}
+        self._added: dict[str, Any] = {}
         self._new: Intent | None = None
 
     def replace(self, fill: Callable[[Path], None]) -> None:
@@ -48,10 +50,11 @@ class Piece:
         self._new, self.path, self.size = intent, self._staging.path(intent.key), size
 
     def change(self, **fields: Any) -> None:
-        properties = {**self.image.properties, **fields.pop("properties", {})}
+        added = fields.pop("properties", {})
+        properties = {**self.image.properties, **added}
         self._changes |= fields
         if properties != self.image.properties:
-            self._changes["properties"] = properties
+            self._added |= added
         self.image = replace(self.image, **fields, properties=properties)
 
     def report(self, message: str) -> None:
@@ -60,12 +63,13 @@ class Piece:
     def commit(self) -> Image:
         """Make what the plugin did the staged data; the image then."""
         if self._new is None:
-            return self._update() if self._changes else self.image
+            return self._update() if self._changes or self._added else self.image
+        self._added[PLUGINS_DONE] = str(self._number)
         services, intent, content = self._job.services, self._new, Content(self.size, None, "", "", None)
-        self._new = None
+        changes, self._new = {**self._changes, "properties": self._added}, None
 
         def park(content: Content, url: str) -> Image:
-            return services.registry.park_blob(self._job.context, intent, content, self._merged())
+            return services.registry.park_blob(self._job.context, intent, content, changes)
 
         return arrive_by(services, intent, self._staging, lambda: (content, ""), park)
 
@@ -74,18 +78,11 @@ class Piece:
             now = self._job.show_image()
             self._job.require_hold()
             try:
-                return self._job.services.registry.update_image(self._job.context, now.id, now.revision, self._merged())
+                changes = {**self._changes, "properties": {**now.properties, **self._added}}
+                return self._job.services.registry.update_image(self._job.context, now.id, now.revision, changes)
             except ChangedMeanwhile:
                 continue
         raise ChangedMeanwhile(image_id=self.image.id)
-
-    def _merged(self) -> dict[str, Any]:
-        """The changes, with properties that others entered or the service keeps meanwhile."""
-        if "properties" not in self._changes:
-            return self._changes
-        now = self._job.show_image()
-        added = {name: value for name, value in self._changes["properties"].items() if not name.startswith("os_glance")}
-        return {**self._changes, "properties": {**now.properties, **added}}
 
     def abandon(self) -> None:
         """Leave everything as it was."""
@@ -100,16 +97,17 @@ class Piece:
 
 def run_plugins(job: Job, image: Image) -> Image:
     """Let each configured plugin work on the staged data; the image then. Raises what they raise."""
-    for plugin in job.plugins:
-        image = _run(job, image, plugin)
+    done = int(image.properties.get(PLUGINS_DONE) or 0)
+    for number, plugin in enumerate(job.plugins[done:], done + 1):
+        image = _run(job, image, plugin, number)
     return image
 
 
-def _run(job: Job, image: Image, plugin: Plugin) -> Image:
+def _run(job: Job, image: Image, plugin: Plugin, number: int) -> Image:
     staged = job.services.registry.find_staged(image.id)
     if staged is None:
         raise DataNotFound(image_id=image.id)
-    piece = Piece(job, image, staged)
+    piece = Piece(job, image, staged, number)
     try:
         plugin.run(piece)
         return piece.commit()

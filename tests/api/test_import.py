@@ -1,6 +1,8 @@
 """Bringing image data in by an import: staged first, fetched from the web, or copied between stores."""
 
+import gzip
 import hashlib
+import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -131,3 +133,24 @@ def test_what_may_be_a_secret_in_an_address_is_forgotten_when_the_task_has_ended
     ((kept,),) = read_rows(service.database, "SELECT input FROM tasks")
     assert f"{web.url}/signed" in kept
     assert "hush" not in kept
+
+
+def test_what_a_plugin_made_of_staged_data_it_does_not_make_again_when_the_import_is_repeated(
+    start_service: Callable[..., Any],
+) -> None:
+    settings = {"IMAGE_IMPORT_OPTS_IMAGE_IMPORT_PLUGINS": "image_decompression", "USER_STORAGE_QUOTA": "2000 B"}
+    api = Api(start_service(**SETTINGS, **settings).url)
+    other, inner = api.create_with(bytes(1500)), gzip.compress(os.urandom(900))
+    image = api.create()
+    stage(api, image["id"], gzip.compress(inner))
+    start(api, image["id"], "glance-direct")
+    assert "bytes of image data" in task_of(api, image["id"])["message"]
+    assert (api.show(image["id"])["status"], api.show(image["id"])["size"]) == ("uploading", len(inner))
+
+    api.delete(f"/v2/images/{other['id']}")
+    assert start(api, image["id"], "glance-direct").status == 202
+
+    assert task_of(api, image["id"])["status"] == "success"
+    done = api.show(image["id"])
+    assert api.get(done["file"]).body == inner
+    assert "os_glance_import_plugins_done" not in done

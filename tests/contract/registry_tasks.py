@@ -398,6 +398,16 @@ class TaskContract:
 
     # staged data
 
+    def test_properties_that_come_with_staged_data_join_those_that_there_are(self, registry: Registry) -> None:
+        image = new(registry, properties={"mine": "1", "both": "old"})
+        wanted = intent(image, store="staging", kind="stage", to="uploading")
+        registry.begin_blob(CTX, wanted)
+        now = registry.show_image(CTX, image.id)
+        registry.update_image(CTX, image.id, now.revision, {"properties": {**now.properties, "meanwhile": "2"}})
+        parked = registry.park_blob(CTX, wanted, STAGED, {"properties": {"both": "new", "theirs": "3"}})
+        assert parked.properties == {"mine": "1", "both": "new", "meanwhile": "2", "theirs": "3"}
+        assert registry.list_images(CTX, ImageQuery(5, properties=(("theirs", "3"), ("both", "new")))) == (parked,)
+
     def test_staged_data_waits_for_its_import(self, registry: Registry) -> None:
         image = new(registry)
         wanted = intent(image, store="staging", kind="stage", to="uploading", declared=10)
