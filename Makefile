@@ -4,9 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Three files at a time: much of a test is waiting for a process or a disk.
-ON_DATABASES := tests/api tests/contract tests/lockstep tests/cli tests/faults
+ON_DATABASES := tests/api tests/contract tests/lockstep tests/faults
 # What a kill leaves of an import is looked at on SQLite, and on PostgreSQL with two nodes.
-SLOW_ON_DATABASES := tests/cli tests/faults --ignore tests/faults/test_import_crash.py
+SLOW_ON_DATABASES := tests/api tests/lockstep tests/faults \
+  --ignore tests/faults/test_import_crash.py --ignore tests/api/test_hostile_content.py \
+  --ignore tests/api/test_import_urls.py
 PARALLEL := -n 3 --dist loadfile
 
 .PHONY: help demo dev test test-all lint format check serve bench bench-peer bench-plots bench-soak docs clean

@@ -49,11 +49,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: left to `make test-all`")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     import shutil
 
     kept, dropped = [], []
     for item in items:
+        # Where hundreds of cases take the same way, that way is taken in two daemons by `make test-all` only.
+        if getattr(getattr(item, "module", None), "APART_IS_SLOW", False) and "apart" in item.name:
+            item.add_marker(pytest.mark.slow)
         programs = [name for mark in item.iter_markers("needs") for name in mark.args]
         missing = [name for name in programs if not (shutil.which(name) or Path(name).exists())]
         for name in missing:

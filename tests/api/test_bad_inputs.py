@@ -9,6 +9,8 @@ import pytest
 from api.bad_inputs import CREATES, DATA, LISTS, MEMBERS, PATCHES, PATHS, TAGS, Case
 from harness import Api, Service
 
+APART_IS_SLOW = True
+
 CASES = (*CREATES, *PATCHES, *LISTS, *PATHS, *DATA, *MEMBERS, *TAGS)
 
 

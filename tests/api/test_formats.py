@@ -11,6 +11,8 @@ from harness import Api, Reply
 
 from glancelite.cli.host.qcow2 import write_qcow2
 
+APART_IS_SLOW = True
+
 MIB = 1 << 20
 FOREIGN = disks.descriptor("monolithicFlat", 'RW 20480 FLAT "/etc/passwd" 0')
 

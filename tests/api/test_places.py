@@ -11,6 +11,8 @@ from fakes.remote import Asked, Remote, answer, silence
 from harness import Api, Reply, Service, make_service, running
 from importing import ENDED, ended_task, reaching, start, tasks_of, wait_for
 
+pytestmark = pytest.mark.slow
+
 DATA = bytes(range(256)) * 3000
 NOBODY = "00000000-0000-4000-8000-00000000dead"
 DIGITS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}

@@ -13,6 +13,8 @@ import pytest
 from harness import command, make_service, running
 from web import Web
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {
     "ENABLED_BACKENDS": "fast:file,slow:file,web:http",
     "GLANCE_STORE_DEFAULT_BACKEND": "fast",

@@ -165,6 +165,7 @@ def wait_until_active(glancelite, image, several):
     raise AssertionError(f"image {image} does not become active")
 
 
+@pytest.mark.slow
 def test_tasks_and_stores_print_the_same(both, openstack, glancelite, several, name, disk):
     words = ("image", "create", name, "--import", "--wait", "-f", "value", "-c", "id", "--file", disk)
     image = glancelite(*words, OS_ENDPOINT=several).out.strip()
@@ -178,6 +179,7 @@ def test_tasks_and_stores_print_the_same(both, openstack, glancelite, several, n
     both("image", "stores", "list", "--detail")
 
 
+@pytest.mark.slow
 def test_either_imports_what_the_other_staged(openstack, glancelite, several, name, disk):
     for number, (first, second) in enumerate([(openstack, glancelite), (glancelite, openstack)]):
         image = f"{name}-{number}"
@@ -187,6 +189,7 @@ def test_either_imports_what_the_other_staged(openstack, glancelite, several, na
         wait_until_active(glancelite, image, several)
 
 
+@pytest.mark.slow
 def test_import_prints_the_same_but_for_what_differs_by_nature(openstack, glancelite, several, name, disk):
     def run(each, image):
         glancelite("image", "create", image, OS_ENDPOINT=several)

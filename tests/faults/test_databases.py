@@ -390,6 +390,7 @@ def test_a_locked_sqlite_is_waited_for(start_rig: Callable[..., Rig], deployment
     assert rig.api.show(image["id"])["name"] == "new"
 
 
+@pytest.mark.slow
 @pytest.mark.only_on("sqlite")
 @together_and_apart
 def test_a_sqlite_that_stays_locked_makes_it_503_until_it_is_free(

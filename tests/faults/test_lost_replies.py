@@ -10,6 +10,8 @@ import pytest
 from faults.relay import Relay
 from faults.rig import BLOCK, RawUpload, Rig, eventually, in_background
 
+pytestmark = pytest.mark.slow
+
 DATA = os.urandom(BLOCK + 11)
 PATIENT = {"REGISTRY_LEASE_SECONDS": "30", "REGISTRY_COMMIT_PATIENCE": "30"}
 """Whatever is put right within the test is put right by who asked, not by a lease that has run out."""

@@ -15,6 +15,8 @@ from harness import PATCH_21, Api, Reply, make_service, running
 from glancelite.api.operations import OPERATIONS, Operation
 from glancelite.domain.fields import FIELDS
 
+APART_IS_SLOW = True
+
 OCTETS = {"Content-Type": "application/octet-stream"}
 PATCH = {"Content-Type": PATCH_21}
 PARTNER = "partner-project"

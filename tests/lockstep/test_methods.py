@@ -7,6 +7,8 @@ from harness import Api
 
 from glancelite.api.operations import OPERATIONS
 
+APART_IS_SLOW = True
+
 # As the Image API's documentation lists them; written out, for the operation table is what is asked here.
 # fmt: off
 METHODS: dict[str, set[str]] = {
