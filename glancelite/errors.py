@@ -267,6 +267,11 @@ class TaskLost(Conflict):
     code, message = "task-lost", "Task {task_id} is no longer this process's to work on."
 
 
+class TaskGivenUp(Conflict):
+    code = "task-given-up"
+    message = "The service ended {times} times while it worked on this; it was given up."
+
+
 class CopyDiffers(Conflict):
     code, message = "copy-differs", "What was read of image {image_id} does not have the image's hash."
 

@@ -40,8 +40,6 @@ REFUSED = (UnsupportedMediaType, BadRequest, ImageTooLarge)
 LEFT = (TaskLost, RegistryUnavailable, RegistryRefused, RegistryFull)
 """Nothing is known of the data by these: the task is gone on with later."""
 
-_MOST_ATTEMPTS = 5
-
 log = logging.getLogger(__name__)
 
 
@@ -49,8 +47,7 @@ def run_import(job: Job) -> Ending:
     """Do the import; how it ended. Raises ImageNotFound and what `LEFT` names."""
     image = job.show_image()
     try:
-        if job.task.attempts > _MOST_ATTEMPTS:
-            raise GivenUp(f"The service ended {_MOST_ATTEMPTS} times while it worked on this; it was given up.")
+        job.check_attempts()
         if method_of(job) != "copy-image":
             image = _prepare(job, image)
         return _copy_all(job, image)
@@ -58,8 +55,6 @@ def run_import(job: Job) -> Ending:
         raise
     except (Gone, ImageNotFound) as error:
         raise ImageNotFound(image_id=image.id) from error
-    except GivenUp as error:
-        return _fail(job, str(error), is_refused=False)
     except GlanceliteError as error:
         if isinstance(error, StatusConflict):
             job.show_image()
@@ -67,10 +62,6 @@ def run_import(job: Job) -> Ending:
     except OSError as error:
         log.exception("task %s failed", job.task.id)
         return _fail(job, f"The server could not go on: {error.strerror or 'an input or output error'}.", False)
-
-
-class GivenUp(Exception):
-    """The task is not to be tried again."""
 
 
 def method_of(job: Job) -> str:

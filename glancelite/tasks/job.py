@@ -9,13 +9,15 @@ from typing import Any, Protocol
 from ..domain.context import Context
 from ..domain.image import Image
 from ..domain.task import Task
-from ..errors import StoreUnavailable
+from ..errors import StoreUnavailable, TaskGivenUp
 from ..usecases.services import Services
 from .plugins.base import Plugin
 
 MIB = 1 << 20
 _EVERY = 1.0
 """Seconds between two reports."""
+_MOST_ATTEMPTS = 5
+"""A task that so many processes have died of, or were stopped at, is given up."""
 _PIECE = 64 << 10
 """Most bytes asked for at once: a slow source is told of, and left when the service stops, before a block is full."""
 
@@ -52,6 +54,11 @@ class Job:
     def show_image(self) -> Image:
         """The image as it is now; ImageNotFound when it was deleted."""
         return self.services.registry.show_image(self.context, self.task.image_id or "")
+
+    def check_attempts(self) -> None:
+        """Raise TaskGivenUp when it was tried often enough."""
+        if self.task.attempts > _MOST_ATTEMPTS:
+            raise TaskGivenUp(times=_MOST_ATTEMPTS)
 
     def require_hold(self) -> None:
         """Raise TaskLost when the task is another process's by now. Asked after the image was read and before it is

@@ -20,6 +20,7 @@ _TRIES = 20
 def run_legacy_import(job: Job) -> Ending:
     """Do it; how it ended. An image whose data does not come is not kept."""
     try:
+        job.check_attempts()
         image = _make_image(job)
         if job.services.registry.find_staged(image.id) is None:
             rules = read_rules(job.services.config)

@@ -36,6 +36,7 @@ def run_location_import(job: Job) -> Ending:
     given: Mapping[str, str] = job.input["validation_data"]
     is_secure = bool(job.services.config["do_secure_hash"])
     try:
+        job.check_attempts()
         image = _place(job, given, is_secure)
         if not is_secure:
             return _succeed(job)

@@ -21,8 +21,6 @@ from .legacy import run_legacy_import
 from .location import run_location_import
 from .plugins.base import Plugin
 
-MOST_ATTEMPTS = 5
-"""A task that so many processes have died of, or were stopped at, is given up."""
 _NICENESS = 5
 """Requests come first: somebody waits for them."""
 _INTERNAL = "Task failed due to Internal Error"

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from databases import read_rows
+from databases import change_rows, read_rows
+from fakes.remote import Remote, silence
 from harness import Api, Reply, make_service, running
 from web import Web
 
@@ -154,3 +155,23 @@ def test_what_a_plugin_made_of_staged_data_it_does_not_make_again_when_the_impor
     done = api.show(image["id"])
     assert api.get(done["file"]).body == inner
     assert "os_glance_import_plugins_done" not in done
+
+
+def test_a_task_that_processes_keep_dying_of_is_given_up_and_may_be_asked_for_again(
+    start_service: Callable[..., Any],
+) -> None:
+    service = start_service(TASK_MAX_WORKERS="1", **SETTINGS)
+    api, remote = Api(service.url), Remote()
+    remote.pages["/never"] = (silence,)
+    first, second = api.create(), api.create()
+    start(api, first["id"], "web-download", uri=remote.url("/never"))
+    stage(api, second["id"], DATA)
+    start(api, second["id"], "glance-direct")
+    change_rows(service.database, "UPDATE tasks SET attempts = 5 WHERE image_id = ?", second["id"])
+
+    remote.close()
+
+    assert task_of(api, second["id"])["message"].startswith("The service ended 5 times while it worked on this")
+    assert api.show(second["id"])["status"] == "uploading"
+    assert start(api, second["id"], "glance-direct").status == 202
+    assert task_of(api, second["id"])["status"] == "success"
