@@ -10,7 +10,7 @@ import pytest
 from harness import Api, Service, make_service, running
 
 SEED = os.environ.get("FUZZ_SEED", "7")
-EXAMPLES = 100
+EXAMPLES = 60
 """Per operation; some 3,000 requests in all."""
 STORES = {"ENABLED_BACKENDS": "fast:file,cheap:file", "GLANCE_STORE_DEFAULT_BACKEND": "fast"}
 TESTS = Path(__file__).parents[1]
