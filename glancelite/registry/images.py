@@ -19,7 +19,7 @@ from .rows import IMAGE_NAMES, LOCATION_NAMES, columns_of, marks_of, to_images
 from .usage import UsageQueries
 
 DELETED = ("deleted", "pending_delete")
-_UUID = re.compile(UUID_PATTERN)
+UUID = re.compile(UUID_PATTERN)
 
 
 class ImageQueries(UsageQueries):
@@ -51,7 +51,7 @@ class ImageQueries(UsageQueries):
         return int(now)
 
     def show_image(self, context: Context, image_id: str) -> Image:
-        if not _UUID.match(image_id):
+        if not UUID.match(image_id):
             raise ImageNotFound(image_id=image_id)
         with self._connection():
             image = self._read_image(image_id, context)

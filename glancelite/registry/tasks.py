@@ -9,6 +9,7 @@ from ..domain.context import Context
 from ..domain.task import Ending, Task, TaskQuery
 from ..errors import InvalidTaskMarker, RegistryUnavailable, TaskLost, TaskNotFound
 from .blobs import BlobQueries
+from .images import UUID
 from .models import TaskRow
 
 _NAMES = (
@@ -81,6 +82,8 @@ class TaskQueries(BlobQueries):
             raise TaskLost(task_id=task_id)
 
     def show_task(self, context: Context, task_id: str) -> Task:
+        if not UUID.match(task_id):  # databases do not take every text for one that they may be asked for
+            raise TaskNotFound(task_id=task_id)
         with self._connection():
             return self._read_task(task_id, self._is_known(context))
 
@@ -105,6 +108,8 @@ class TaskQueries(BlobQueries):
 
     def _is_behind(self, context: Context, query: TaskQuery, key: peewee.Expression) -> peewee.Expression:
         """Does a task stand behind the marker?"""
+        if not UUID.match(query.marker or ""):
+            raise InvalidTaskMarker(marker=query.marker)
         row = self._row(TaskRow.select(key).where(TaskRow.id == query.marker, self._is_known(context)))
         if row is None:
             raise InvalidTaskMarker(marker=query.marker)

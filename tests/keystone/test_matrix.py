@@ -11,6 +11,9 @@ from .conftest import Caller, Cast, Image
 
 WHO = ("nobody", "foreign", "reader", "member", "owner", "admin", "service")
 DATA = {"content_type": "application/octet-stream"}
+NOWHERE = "http://localhost/image"
+FETCH = {"method": {"name": "web-download", "uri": NOWHERE}}
+TASK = {"type": "import", "input": {"import_from": NOWHERE, "import_from_format": "raw", "image_properties": {}}}
 
 Act = Callable[[Caller, Image], Reply]
 
@@ -51,6 +54,19 @@ ROWS: tuple[tuple[str, str, Act, str], ...] = (
     ("delete_image",         "public", at("DELETE /v2/images/{id}"),                   "401 403 403 204 204 204 404"),
     ("upload_image",         "queued", lambda who, image: who.upload(image["id"], b"data"),
                                                                                       "401 404 403 204 204 204 404"),
+    ("stage_image",          "queued", lambda who, image: who.put(f"/v2/images/{image['id']}/stage", b"data", **DATA),
+                                                                                      "401 404 403 204 204 204 404"),
+    ("import_image",         "queued", at("POST /v2/images/{id}/import", FETCH),
+                                                                                      "401 404 403 202 202 202 404"),
+    ("list_image_tasks",     "shared", at("GET /v2/images/{id}/tasks"),                "401 404 200 200 200 200 404"),
+    ("add_location",         "queued", at("POST /v2/images/{id}/locations", {"url": "file:///etc/passwd"}),
+                                                                                      "401 404 403 403 403 400 404"),
+    ("list_locations",       "shared", at("GET /v2/images/{id}/locations"),            "401 404 403 403 403 200 404"),
+    ("create_task",          "shared", at("POST /v2/tasks", TASK),                     "401 403 403 403 403 201 403"),
+    ("list_tasks",           "shared", at("GET /v2/tasks"),                            "401 403 403 403 403 200 403"),
+    ("show_task",            "shared", at("GET /v2/tasks/none"),                       "401 403 403 403 403 404 403"),
+    ("show_task_schema",     "shared", at("GET /v2/schemas/task"),                     "401 200 200 200 200 200 200"),
+    ("show_tasks_schema",    "shared", at("GET /v2/schemas/tasks"),                    "401 200 200 200 200 200 200"),
     ("download_image",       "shared", at("GET /v2/images/{id}/file"),                 "401 404 403 200 200 200 404"),
     ("download_image",       "guest",  at("GET /v2/images/{id}/file"),                 "401 200 403 200 200 200 404"),
     ("download_image",       "public", at("GET /v2/images/{id}/file"),                 "401 200 403 200 200 200 404"),

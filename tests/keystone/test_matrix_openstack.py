@@ -62,8 +62,16 @@ NOT_TO_BE_SAID = {
     "show_images_schema": "no command",
     "show_member_schema": "no command",
     "show_members_schema": "no command",
+    "show_task_schema": "no command",
+    "show_tasks_schema": "no command",
+    "list_image_tasks": "no command: `image task list` asks for all tasks",
+    "add_location": "no command",
+    "list_locations": "no command",
+    "create_task": "no command",
 }
 """Operations that `openstack` has no words for, and why."""
+ELSEWHERE = {"stage_image", "import_image", "list_tasks", "show_task"}
+"""Operations that need data or a task of their own: tests/clients says them."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +179,6 @@ def test_openstack_succeeds_and_is_refused_with_an_image_of_its_own(say, operati
 def test_every_operation_is_said_or_cannot_be():
     said = {row.partition(" ")[0] for row in SAID} | {row[0] for row in OF_ITS_OWN}
 
-    assert said | set(NOT_TO_BE_SAID) == {operation.name for operation in OPERATIONS}
+    assert said | ELSEWHERE | set(NOT_TO_BE_SAID) == {operation.name for operation in OPERATIONS}
     assert not said & set(NOT_TO_BE_SAID)
     assert set(SAID) <= {row[0] for row in ROWS}, "a row of the matrix has another name now"
