@@ -87,7 +87,7 @@ OPTIONS: tuple[Option, ...] = (
            "its hash."),
     Option("DEFAULT", "http_retries", "int", 3, "How often a location whose data is read for its hash is tried again.",
            minimum=0),
-    Option("task", "max_workers", "int", 4, "Most tasks that one process works on at a time.", minimum=1),
+    Option("task", "max_workers", "int", 2, "Most tasks that one process works on at a time.", minimum=1),
     Option("task", "task_time_to_live", "int", 48, "Hours that a task is remembered after its end.", minimum=1),
     Option("glance_download_properties", "extra_properties", "list",
            "hw_,trait:,os_distro,os_secure_boot,os_type", "What the names of those properties begin with that "

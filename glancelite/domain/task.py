@@ -56,10 +56,9 @@ class Task:
 
 @dataclass(frozen=True)
 class TaskQuery:
-    """One page of a list of tasks: of one owner (None: of all), of a status and type where these are named."""
+    """One page of a list of tasks, of a status and type where these are named."""
 
     limit: int
-    owner: str | None = None
     status: str | None = None
     type: str | None = None
     sort_key: str = "created_at"

@@ -28,7 +28,7 @@ from .members import MemberQueries
 from .models import BlobRow, ImageRow, ProcessRow, TaskRow, WorkRow
 
 _HASHES = ("checksum", "os_hash_algo", "os_hash_value")
-_UNENDED = TaskRow.status.in_(("pending", "processing"))
+UNENDED = TaskRow.status.in_(("pending", "processing"))
 
 
 class BlobQueries(MemberQueries):
@@ -162,7 +162,7 @@ class BlobQueries(MemberQueries):
                     BlobRow.state == "writing", BlobRow.process.not_in(living)
                 )
             )
-            self._change(TaskRow.update(process=None).where(_UNENDED, TaskRow.process.not_in(living)))
+            self._change(TaskRow.update(process=None).where(UNENDED, TaskRow.process.not_in(living)))
             self._change(TaskRow.delete().where(TaskRow.expires_at <= self._now))
             self._finish_deletes()
             return count

@@ -5,6 +5,7 @@ import json
 import peewee
 
 from ..domain.ports import Finding
+from .blobs import UNENDED
 from .images import DELETED
 from .imports import ImportQueries
 from .models import BlobRow, ImageRow, LocationRow, MarkRow, TaskRow
@@ -35,7 +36,7 @@ class CheckQueries(ImportQueries, ProcessQueries):
             )
 
     def _check_busy(self) -> list[Finding]:
-        tasked = TaskRow.select(TaskRow.image_id).where(self.is_unended, TaskRow.image_id.is_null(False))
+        tasked = TaskRow.select(TaskRow.image_id).where(UNENDED, TaskRow.image_id.is_null(False))
         staged = BlobRow.select(BlobRow.image_id).where(BlobRow.state == "staged")
         waits = (ImageRow.status == "importing") & ImageRow.id.in_(tasked)
         waits |= (ImageRow.status == "uploading") & ImageRow.id.in_(staged)

@@ -16,6 +16,7 @@ from ..domain.limits import SIZE, STAGE
 from ..domain.ports import Blob, Content, Intent
 from ..domain.task import DELETED, IMPORTING_TO, LOCK, PLUGINS_DONE, PROGRESS, Ending, Task
 from ..errors import CopyDiffers, Gone, ImageNotFound, StatusConflict, TaskLost
+from .blobs import UNENDED
 from .models import BlobRow, TaskRow
 from .tasks import TaskQueries
 
@@ -87,8 +88,9 @@ class ImportQueries(TaskQueries):
         with self._transaction():
             self._update(image_id, revision, changes)
             if preempted is not None:
-                expired = TaskRow.update(status="failure", message=_PREEMPTED, updated_at=self._now)
-                self._change(expired.where(TaskRow.id == preempted, self.is_unended))
+                times = {"updated_at": self._now, "expires_at": self._after(Ending.expires_in)}
+                expired = TaskRow.update(status="failure", message=_PREEMPTED, **times)
+                self._change(expired.where(TaskRow.id == preempted, UNENDED))
             return self._insert_task(task)
 
     def report_task(self, task_id: str, process: str, message: str, progress: str | None) -> None:
@@ -125,10 +127,10 @@ class ImportQueries(TaskQueries):
         properties = dict(image.properties) | dict(ending.properties)
         for name in (LOCK, PROGRESS, *(name for name, value in ending.properties.items() if value is None)):
             properties.pop(name, None)
-        if not ending.keeps_staged:
+        status = self._status_after(image, ending)
+        if status != "uploading":  # nothing is staged any more
             properties.pop(PLUGINS_DONE, None)
         changes: dict[str, Any] = {**ending.fields, "properties": properties}
-        status = self._status_after(image, ending)
         if status != image.status:
             changes["status"] = status
         if status in ("queued", "uploading"):

@@ -8,7 +8,7 @@ import peewee
 from ..domain.context import Context
 from ..domain.task import Ending, Task, TaskQuery
 from ..errors import InvalidTaskMarker, RegistryUnavailable, TaskLost, TaskNotFound
-from .blobs import BlobQueries
+from .blobs import UNENDED, BlobQueries
 from .images import UUID
 from .models import TaskRow
 
@@ -23,8 +23,6 @@ _RIVALS = 5
 
 class TaskQueries(BlobQueries):
     """The part of the registry that knows tasks."""
-
-    is_unended = TaskRow.status.in_(("pending", "processing"))
 
     @staticmethod
     def is_mine(task_id: str, process: str) -> tuple[peewee.Expression, ...]:
@@ -51,7 +49,7 @@ class TaskQueries(BlobQueries):
     def claim_task(self, process: str, running: tuple[str, ...]) -> Task | None:
         # One that was let go as lost while it still runs here is not for here: two threads would work on it.
         is_open = TaskRow.process.is_null() | (TaskRow.process == process)
-        is_free = self.is_unended & is_open & TaskRow.id.not_in(running)
+        is_free = UNENDED & is_open & TaskRow.id.not_in(running)
         waiting = TaskRow.select(TaskRow.id).where(is_free).order_by(TaskRow.created_at, TaskRow.id).limit(1)
         taken = {"process": process, "status": "processing", "attempts": TaskRow.attempts + 1, "updated_at": self._now}
         with self._connection():
@@ -96,7 +94,7 @@ class TaskQueries(BlobQueries):
         key = getattr(TaskRow, query.sort_key)
         key = peewee.fn.COALESCE(key, 0) if query.sort_key == "expires_at" else key
         found = TaskRow.select(*_COLUMNS).where(self._is_known(context))
-        for name in ("owner", "status", "type"):
+        for name in ("status", "type"):
             value = getattr(query, name)
             if value is not None:
                 found = found.where(getattr(TaskRow, name) == value)

@@ -106,10 +106,6 @@ class StoreSet:
         scheme = url.partition(":")[0].lower()
         return next((store for store in self.foreign.values() if scheme in store.schemes), None)
 
-    def find_place(self, store_id: str) -> Store | None:
-        """The store of this id, the one for staging too."""
-        return self.staging if store_id == self.staging.id else self.get(store_id)
-
     @property
     def places(self) -> tuple[Store, ...]:
         """All that bytes of ours are in: the stores, and staging."""

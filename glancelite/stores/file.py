@@ -28,6 +28,7 @@ BLOCK = 512 << 10
 _AHEAD = 8 << 20
 """Bytes after which the disk is set to work."""
 
+_MODE = 0o640
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -71,6 +72,7 @@ class FileStore(MarkedStore, LocalStore):
         def make(part: Path) -> None:
             write(part)
             with part.open("rb") as file:
+                os.fchmod(file.fileno(), _MODE)
                 os.fsync(file.fileno())
 
         return self._keep(key, make).stat().st_size
@@ -92,7 +94,7 @@ class FileStore(MarkedStore, LocalStore):
         return whole
 
     def _write(self, part: Path, blocks: Iterable[bytes | memoryview]) -> None:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
         try:
             size = begun = 0
             for block in blocks:

@@ -12,7 +12,7 @@ from ..domain.context import Context
 from ..domain.image import Image
 from ..domain.limits import SIZE
 from ..domain.ports import Blob, Body, Content, Intent, Store
-from ..domain.task import FAILED_IMPORT, IMPORTING_TO, REASON, Ending
+from ..domain.task import FAILED_IMPORT, IMPORTING_TO, PLUGINS_DONE, REASON, Ending
 from ..errors import (
     BadRequest,
     DataNotFound,
@@ -58,10 +58,10 @@ def run_import(job: Job) -> Ending:
     except GlanceliteError as error:
         if isinstance(error, StatusConflict):
             job.show_image()
-        return _fail(job, str(error), is_refused=isinstance(error, REFUSED))
+        return end_import(job, str(error), is_refused=isinstance(error, REFUSED))
     except OSError as error:
         log.exception("task %s failed", job.task.id)
-        return _fail(job, f"The server could not go on: {error.strerror or 'an input or output error'}.", False)
+        return end_import(job, f"The server could not go on: {error.strerror or 'an input or output error'}.")
 
 
 def method_of(job: Job) -> str:
@@ -77,7 +77,7 @@ def _prepare(job: Job, image: Image) -> Image:
         raise DataNotFound(image_id=image.id)
     if staged is None:
         image = fetch(job, image)
-    elif method == "glance-direct":
+    elif method == "glance-direct" and PLUGINS_DONE not in image.properties:  # else it was, before they worked on it
         verify_staged(job, image, staged)
     return run_plugins(job, image)
 
@@ -97,10 +97,10 @@ def _copy_all(job: Job, image: Image) -> Ending:
             log.warning("task %s: store %s: %s", job.task.id, store_id, error)
             failed[store_id] = str(error)
             if must_succeed:
-                return _fail(job, str(error), is_refused=False, failed=(store_id,))
+                return end_import(job, str(error), failed=(store_id,))
     done = {place.store for place in image.locations}
     if failed and not done & set(job.input["backend"]):
-        return _fail(job, "; ".join(failed.values()), is_refused=False, failed=tuple(failed))
+        return end_import(job, "; ".join(failed.values()), failed=tuple(failed))
     properties: dict[str, str | None] = {IMPORTING_TO: "", FAILED_IMPORT: ",".join(sorted(failed)), REASON: None}
     if failed:
         properties[REASON] = "; ".join(failed.values())
@@ -174,8 +174,8 @@ def _intend(job: Job, image: Image, store: Store, size: int | None) -> Intent:
     )
 
 
-def _fail(job: Job, reason: str, is_refused: bool, failed: tuple[str, ...] = ()) -> Ending:
-    """The image can be tried again from where it makes sense; of this import nothing is left but staged data."""
+def end_import(job: Job, reason: str, *, is_refused: bool = False, failed: tuple[str, ...] = ()) -> Ending:
+    """How an import fails: the image can be tried again from where it makes sense; nothing but staged data is left."""
     method = method_of(job)
     keeps = method == "glance-direct" and not is_refused
     status = {"copy-image": None, "glance-direct": "uploading" if keeps else "queued"}.get(method, "queued")

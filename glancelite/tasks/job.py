@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from ..domain.context import Context
 from ..domain.image import Image
-from ..domain.task import Task
+from ..domain.task import Ending, Task
 from ..errors import StoreUnavailable, TaskGivenUp
 from ..usecases.services import Services
 from .plugins.base import Plugin
@@ -118,4 +118,5 @@ class Watched:
         self._job.report(message, f"{self._done} of {in_all} bytes, {rate:.0f} bytes/s")
 
 
-Run = Callable[[Job], Any]
+Run = Callable[[Job], Ending]
+End = Callable[[Job, str], Ending]

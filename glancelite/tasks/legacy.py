@@ -7,7 +7,7 @@ from ..domain.image import Image
 from ..domain.task import LOCK, Ending
 from ..errors import ChangedMeanwhile, GlanceliteError, ImageExists, ImageNotFound
 from ..fetch import check_url, read_rules
-from ..usecases.images import create_image, delete_image
+from ..usecases.images import create_image
 from ..usecases.tasks import image_body
 from .fetching import stage_from
 from .importer import LEFT, copy_to
@@ -31,11 +31,23 @@ def run_legacy_import(job: Job) -> Ending:
     except (*LEFT, ImageNotFound):
         raise
     except GlanceliteError as error:
-        with suppress(ImageNotFound):
-            delete_image(job.services, job.context, job.show_image())
-        return Ending("failure", str(error))
+        return end_legacy_import(job, str(error))
     message = f"Copied {(image.size or 0) // MIB} MiB"
     return Ending("success", message, {"image_id": image.id}, "active")
+
+
+def end_legacy_import(job: Job, reason: str) -> Ending:
+    """How it fails: without its image, which nobody has asked for otherwise."""
+    for _ in range(_TRIES):
+        try:
+            image = job.show_image()
+            job.require_hold()  # or it is another process's image by now
+            job.services.registry.delete_image(job.context, image.id, image.revision, None)
+        except ChangedMeanwhile:
+            continue
+        except ImageNotFound:
+            break
+    return Ending("failure", reason)
 
 
 def _make_image(job: Job) -> Image:
@@ -47,6 +59,7 @@ def _make_image(job: Job) -> Image:
         image = job.show_image()
         if image.status != "queued":
             return image
+        job.require_hold()
         changes = {"status": "importing", "properties": {**image.properties, LOCK: job.task.id}}
         try:
             return job.services.registry.update_image(job.context, image.id, image.revision, changes)

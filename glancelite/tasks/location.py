@@ -21,6 +21,7 @@ from ..errors import (
     InvalidLocation,
     StatusConflict,
     StoreUnavailable,
+    UnsafeContent,
 )
 from ..usecases.intake import Limits, Stream
 from .importer import LEFT
@@ -44,9 +45,9 @@ def run_location_import(job: Job) -> Ending:
     except (*LEFT, ImageNotFound):
         raise
     except GlanceliteError as error:
-        return _fail(job, str(error))
+        return end_location_import(job, str(error), is_unsafe=isinstance(error, UnsafeContent))
     if given and content.os_hash_value != given["os_hash_value"]:
-        return _fail(job, f"The data does not have the {given['os_hash_algo']} that was given for it.")
+        return end_location_import(job, f"The data does not have the {given['os_hash_algo']} that was given for it.")
     _change(job, lambda image: _hashes_of(content))
     return _succeed(job)
 
@@ -151,8 +152,9 @@ def _succeed(job: Job) -> Ending:
     return Ending("success", result={"image_id": image.id}, image_status=status, properties={REASON: None})
 
 
-def _fail(job: Job, reason: str) -> Ending:
-    """Back to queued, where the place stays: clients look there for what was refused. Its data is not served."""
-    image = job.show_image()
-    status = "queued" if image.status in ("queued", "importing") else None
-    return Ending("failure", reason, image_status=status, properties={REASON: reason})
+def end_location_import(job: Job, reason: str, *, is_unsafe: bool = False) -> Ending:
+    """How it fails: back to queued, where the place stays, for clients look there for what was refused; its data is not
+    served. An image that was active before its data was looked at stays so, but for data that is not safe to open.
+    """
+    status = {"queued": "queued", "importing": "queued", "active": "deactivated" if is_unsafe else None}
+    return Ending("failure", reason, image_status=status.get(job.show_image().status), properties={REASON: reason})

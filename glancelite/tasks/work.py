@@ -5,31 +5,29 @@ house lets its tasks go, and the next one claims them and goes on from what regi
 """
 
 import logging
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 
 from ..domain.task import DELETED, Ending, Task
 from ..errors import GlanceliteError, ImageNotFound, TaskLost, Unavailable
+from ..usecases.hashes import be_nice
 from ..usecases.services import Services
 from ..usecases.tasks import shown_input
-from .importer import run_import
-from .job import Job, Run, Stopping
-from .legacy import run_legacy_import
-from .location import run_location_import
+from .importer import end_import, run_import
+from .job import End, Job, Run, Stopping
+from .legacy import end_legacy_import, run_legacy_import
+from .location import end_location_import, run_location_import
 from .plugins.base import Plugin
 
-_NICENESS = 5
-"""Requests come first: somebody waits for them."""
 _INTERNAL = "Task failed due to Internal Error"
 
-RUNS: dict[str, Run] = {
-    "api_image_import": run_import,
-    "location_import": run_location_import,
-    "import": run_legacy_import,
+RUNS: dict[str, tuple[Run, End]] = {
+    "api_image_import": (run_import, end_import),
+    "location_import": (run_location_import, end_location_import),
+    "import": (run_legacy_import, end_legacy_import),
 }
+"""By the type of a task: what does it, and how it ends when that broke down."""
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +46,7 @@ class Workers:
 
     def start(self) -> None:
         self._stopping.clear()
-        self._pool = ThreadPoolExecutor(self._most, thread_name_prefix="task", initializer=_be_nice)
+        self._pool = ThreadPoolExecutor(self._most, thread_name_prefix="task", initializer=be_nice)
         self._thread = threading.Thread(target=self._dispatch, name="dispatcher", daemon=True)
         self._thread.start()
 
@@ -110,18 +108,14 @@ class Workers:
         log.info("task %s (%s) ended in %s: %s", task.id, task.type, ending.status, ending.message)
 
     def _find_ending(self, job: Job) -> Ending:
+        run, end = RUNS[job.task.type]
         try:
-            ending: Ending = RUNS[job.task.type](job)
-            return ending
+            try:
+                return run(job)
+            except (Stopping, GlanceliteError):
+                raise
+            except Exception:
+                log.exception("task %s failed", job.task.id)
+                return end(job, _INTERNAL)
         except ImageNotFound:
             return Ending("failure", DELETED)
-        except (Stopping, GlanceliteError):
-            raise
-        except Exception:
-            log.exception("task %s failed", job.task.id)
-            return Ending("failure", _INTERNAL)
-
-
-def _be_nice() -> None:
-    with suppress(OSError):  # Linux has a niceness for each thread
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

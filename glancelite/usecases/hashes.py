@@ -7,9 +7,11 @@ for the hashes when they fall behind; the last one to come free is taken first, 
 import hashlib
 import os
 import queue
+import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from threading import Condition, Lock
 
 BLOCK = 512 << 10
@@ -18,7 +20,17 @@ _MOST_BLOCKS = 6
 _TURN = 16
 """Blocks that a hash may take before the hashes of other streams have their turn."""
 
-_THREADS = ThreadPoolExecutor(max(2, len(os.sched_getaffinity(0))), thread_name_prefix="hash")
+_NICENESS = 5
+"""Hashes let those go first who answer requests, which take a moment only."""
+
+
+def be_nice() -> None:
+    """Let this thread wait for others: Linux has a niceness for each."""
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+
+
+_THREADS = ThreadPoolExecutor(max(2, len(os.sched_getaffinity(0))), thread_name_prefix="hash", initializer=be_nice)
 
 
 class Blocks:

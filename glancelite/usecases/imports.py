@@ -12,7 +12,7 @@ from ..domain.digest import Digest, parse_digest
 from ..domain.fields import UUID_PATTERN, missing_formats
 from ..domain.image import Image
 from ..domain.limits import SIZE
-from ..domain.task import BEFORE, FAILED_IMPORT, IMPORTING_TO, LOCK, REASON, Task
+from ..domain.task import BEFORE, FAILED_IMPORT, IMPORTING_TO, LOCK, PLUGINS_DONE, REASON, Task
 from ..errors import (
     BadRequest,
     ChangedMeanwhile,
@@ -181,9 +181,12 @@ def _check_status(image: Image, request: ImportRequest) -> None:
 
 
 def _check_staged(services: Services, image: Image, request: ImportRequest) -> None:
-    """Raise Conflict where data is still on its way into staging: it would be lost to both."""
+    """Raise Conflict where data still comes into staging and would be lost to both, or is not as it was put there."""
     if request.name == "glance-direct" and services.registry.find_staged(image.id) is None:
         raise Conflict(reason=f"Image {image.id} is still being staged; it needs to be staged before it is imported.")
+    if request.digest is not None and PLUGINS_DONE in image.properties:
+        reason = f"What image {image.id} has staged was worked on by plugins already; a checksum can say nothing of it."
+        raise Conflict(reason=reason)
 
 
 def _check_source(request: ImportRequest) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from api import disks
 from fakes.remote import Asked, Remote, answer, silence
 from harness import Api, Reply, Service, make_service, running
 from importing import ENDED, ended_task, reaching, start, tasks_of, wait_for
@@ -148,6 +149,15 @@ def test_without_a_hash_the_image_is_active_before_its_data_is_read(api: Api, pu
     assert ended_task(api, image["id"])["status"] == "success"
     done = api.show(image["id"])
     assert {name: done[name] for name in HASHES} == hash_of("sha512") | {"checksum": hashlib.md5(DATA).hexdigest()}
+
+
+def test_data_that_is_not_safe_to_open_is_closed_when_it_is_found_out(api: Api, put: Callable[..., str]) -> None:
+    image = api.create(disk_format="qcow2")
+    assert add(api, image["id"], put(answer(disks.qcow2(backing="/etc/passwd")))).status == 202
+    task = ended_task(api, image["id"])
+    assert (task["status"], "failed safety checks" in task["message"]) == ("failure", True), task
+    assert api.show(image["id"])["status"] == "deactivated"
+    assert api.get(image["file"]).status == 403
 
 
 def test_a_service_that_reads_nothing_believes_a_hash(quick: Api, put: Callable[..., str]) -> None:
