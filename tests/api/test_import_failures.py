@@ -214,7 +214,7 @@ def test_an_empty_page_is_an_empty_image(place: Place) -> None:
 def test_progress_is_told_while_data_moves(place: Place) -> None:
     data = os.urandom(60_000)  # far less than what is moved at a time
     image, more = place.prepare("web-download")
-    place.web.pages["/" + more["uri"].rpartition("/")[2]] = lambda asked: Trickle(data, 8, 0.4)
+    place.web.pages["/" + more["uri"].rpartition("/")[2]] = lambda asked: Trickle(data, 20, 0.4)
     assert start(place.api, image["id"], "web-download", **more).status == 202
 
     def moving() -> str:
