@@ -32,7 +32,7 @@ setup(
         "peewee>=4.5,<5",
         "pyyaml>=6.0",
         "setproctitle>=1.3",
-        "urllib3>=2.0",
+        "urllib3>=2.3",
         "webob>=1.8",
         "werkzeug>=3.0",
     ],

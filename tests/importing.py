@@ -125,19 +125,6 @@ def spoiled(directory: Path) -> Iterator[None]:
         marker.write_text(own)
 
 
-class Trickle:
-    """A page of a remote that sends its data in so many parts, with a pause before each."""
-
-    def __init__(self, data: bytes, parts: int, pause: float) -> None:
-        self._data, self._size, self._pause = data, -(-len(data) // parts), pause
-
-    def __iter__(self) -> Iterator[Part]:
-        yield answer(Content_Length=len(self._data))
-        for at in range(0, len(self._data), self._size):
-            yield lambda ended: ended.wait(self._pause) and None
-            yield self._data[at : at + self._size]
-
-
 class Gate:
     """A page of a remote that sends its first half at once and the rest when a test lets it."""
 
@@ -157,6 +144,20 @@ class Gate:
 
     def open(self) -> None:
         self._open.set()
+
+
+class Trickle(Gate):
+    """A page of a remote that sends a little now and then, and the rest when a test lets it."""
+
+    def __iter__(self) -> Iterator[Part]:
+        yield answer(Content_Length=len(self._data))
+        for at in range(0, len(self._data), 1000):
+            yield self._pause
+            yield self._data[at : at + 1000]
+
+    def _pause(self, ended: threading.Event) -> None:
+        if not ended.is_set():
+            self._open.wait(0.2)
 
 
 def as_json(reply: Reply) -> str:

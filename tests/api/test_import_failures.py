@@ -212,9 +212,10 @@ def test_an_empty_page_is_an_empty_image(place: Place) -> None:
 
 
 def test_progress_is_told_while_data_moves(place: Place) -> None:
-    data = os.urandom(60_000)  # far less than what is moved at a time
+    data = os.urandom(400_000)  # less than what is moved at a time
+    page = Trickle(data)
     image, more = place.prepare("web-download")
-    place.web.pages["/" + more["uri"].rpartition("/")[2]] = lambda asked: Trickle(data, 20, 0.4)
+    place.web.pages["/" + more["uri"].rpartition("/")[2]] = lambda asked: page
     assert start(place.api, image["id"], "web-download", **more).status == 202
 
     def moving() -> str:
@@ -228,6 +229,7 @@ def test_progress_is_told_while_data_moves(place: Place) -> None:
     assert task["message"].startswith("Fetching from 127.0.0.1: "), task
     assert task["message"].endswith(" MiB/s")
     assert place.api.show(image["id"])["status"] == "importing"
+    page.open()
     task = ended_task(place.api, image["id"])
     assert (task["status"], task["message"]) == ("success", "Copied 0 MiB")
     assert not QUIET & set(place.api.show(image["id"]))
@@ -344,7 +346,7 @@ def test_an_import_is_gone_on_with_when_the_service_is_back(
     service = start_service(deployment=deployment, **reaching(web, REGISTRY_LEASE_SECONDS="1", **BROKEN))
     api = Api(service.url)
     image = api.create()
-    web.pages["/again"] = lambda asked: Trickle(DATA, 50, 0.2)
+    web.pages["/again"] = lambda asked: Trickle(os.urandom(400_000))
     assert start(api, image["id"], "web-download", uri=web.url("/again"), all_stores=True).status == 202
     wait_for(lambda: "os_glance_import_progress" in api.show(image["id"]))
 
