@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from threading import Event, Thread
 
 from bench.cpu import pss
@@ -17,7 +18,8 @@ _PATIENCE = 600
 
 
 def imports(suite: Suite) -> Iterator[Line]:
-    """Ten images are staged, then imported at the same time, while a client asks for another one again and again."""
+    """Ten images are staged, then imported at the same time: once while memory is weighed, which holds the service up,
+    and once while a client asks for another image again and again."""
     size = suite.scaled(256, 32)
     file = suite.data(size)
     for name in [one for one in OURS if one in suite.only]:
@@ -26,49 +28,57 @@ def imports(suite: Suite) -> Iterator[Line]:
         except NotMeasured as reason:
             yield Line("imports", "imports", TITLES[name], f"not measured: {reason}")
             continue
-        client = target.client()
-        images = [client.create()["id"] for _ in range(_IMPORTS)]
-        for image_id in images:
-            client.upload(image_id, file, to="stage")
-        rest = pss(target.service_roots)
-        wall, waits, most = _import_all(target, client, images)
-        for image_id in images:
-            client.delete(image_id)
-        client.close()
-        worst = sorted(waits)[int(len(waits) * 0.99)] * 1000
-        added = (most - rest) / MIB
-        yield Line(
-            "imports", f"{_IMPORTS} imports of {size} MiB at once", TITLES[name], f"{wall:.2f} s", "",
-            (f"{len(waits)} times `show` beside them, median {sorted(waits)[len(waits) // 2] * 1000:.1f} ms",),
-            (
-                Verdict("`show` at p99 ≤ 20 ms", worst, worst <= 20),
-                Verdict("memory added ≤ 64 MiB", added, added <= 64),
-            ),
-        )  # fmt: skip
+        yield _measure(target, TITLES[name], file, size)
 
 
-def _import_all(target: Target, client: Client, images: list[str]) -> tuple[float, list[float], int]:
-    """Seconds that all took, seconds of each `show` beside them, and the most memory there was."""
-    shown, ended, most, waits = client.create()["id"], Event(), [0], list[float]()
+def _measure(target: Target, title: str, file: Path, size: int) -> Line:
+    client, beside = target.client(), target.client()
+    rest = _weigh(target)
+    _, weights = _import_all(client, file, lambda: _weigh(target), 0.2)
+    shown = client.create()["id"]
+    wall, waits = _import_all(client, file, lambda: _time_show(beside, shown), _PACE)
+    client.delete(shown)
+    beside.close()
+    client.close()
+    worst = sorted(waits)[int(len(waits) * 0.99)] * 1000
+    added = (max(weights) - rest) / MIB
+    return Line(
+        "imports", f"{_IMPORTS} imports of {size} MiB at once", title, f"{wall:.2f} s", "",
+        (f"{len(waits)} times `show` beside them, median {sorted(waits)[len(waits) // 2] * 1000:.1f} ms",),
+        (
+            Verdict("`show` at p99 ≤ 20 ms", worst, worst <= 20),
+            Verdict("memory added ≤ 64 MiB", added, added <= 64),
+        ),
+    )  # fmt: skip
 
-    def look() -> None:
-        beside = target.client()
-        while not ended.wait(_PACE):
-            began = time.perf_counter()
-            beside.get(f"/v2/images/{shown}")
-            waits.append(time.perf_counter() - began)
 
-    def weigh() -> None:
-        while not ended.wait(0.2):
-            most[0] = max(most[0], pss(target.service_roots))
+def _weigh(target: Target) -> float:
+    return pss(target.service_roots)
 
-    threads = [Thread(target=look), Thread(target=weigh)]
+
+def _time_show(client: Client, image_id: str) -> float:
+    began = time.perf_counter()
+    client.get(f"/v2/images/{image_id}")
+    return time.perf_counter() - began
+
+
+def _import_all(client: Client, file: Path, look: Callable[[], float], pause: float) -> tuple[float, list[float]]:
+    """Seconds that ten imports at once took, and what `look` saw meanwhile, again and again after a pause."""
+    images = [client.create()["id"] for _ in range(_IMPORTS)]
+    for image_id in images:
+        client.upload(image_id, file, to="stage")
+    ended, seen = Event(), list[float]()
+
+    def watch() -> None:
+        while not ended.wait(pause):
+            seen.append(look())
+
     body = json.dumps({"method": {"name": "glance-direct"}}).encode()
     began = time.perf_counter()
     for image_id in images:
         client.request("POST", f"/v2/images/{image_id}/import", body)
-    for thread in threads:
-        thread.start()
+    watcher = Thread(target=watch)
+    watcher.start()
     try:
         for image_id in images:  # one request at a time: what is measured is not to wait for these
             while client.get(f"/v2/images/{image_id}")["status"] != "active":
@@ -77,7 +87,7 @@ def _import_all(target: Target, client: Client, images: list[str]) -> tuple[floa
         wall = time.perf_counter() - began
     finally:
         ended.set()
-        for thread in threads:
-            thread.join()
-    client.delete(shown)
-    return wall, waits, most[0]
+        watcher.join()
+    for image_id in images:
+        client.delete(image_id)
+    return wall, seen

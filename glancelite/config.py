@@ -89,6 +89,8 @@ OPTIONS: tuple[Option, ...] = (
            minimum=0),
     Option("task", "max_workers", "int", 2, "Most tasks that one process works on at a time.", minimum=1),
     Option("task", "task_time_to_live", "int", 48, "Hours that a task is remembered after its end.", minimum=1),
+    Option("image_import_opts", "max_parallel_stores", "int", 1, "How many stores an import is copied to at a time.",
+           minimum=1),
     Option("glance_download_properties", "extra_properties", "list",
            "hw_,trait:,os_distro,os_secure_boot,os_type", "What the names of those properties begin with that "
            "glance-download brings along."),

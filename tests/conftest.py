@@ -1,12 +1,16 @@
 """Fixtures that every test may use: a running service, together and apart, and callers of it."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from databases import KIND, mariadb_url, new_url, on_chosen_database, postgres_url  # noqa: F401 - fixtures
 from harness import Api, Service, make_service, running
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script: processes would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", params=["together", "apart"])

@@ -6,6 +6,9 @@ that has its copy is not given another.
 
 import logging
 import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 from ..domain.context import Context
@@ -29,6 +32,7 @@ from ..errors import (
 )
 from ..usecases.arrival import arrive, begin, make_limits
 from ..usecases.data import download_image
+from ..usecases.hashes import be_nice
 from ..usecases.limits import find_bounds, find_domain_bounds
 from .before import undo_changes
 from .fetching import fetch
@@ -83,23 +87,16 @@ def _prepare(job: Job, image: Image) -> Image:
 
 
 def _copy_all(job: Job, image: Image) -> Ending:
-    """Bring the data to each store that has none of it yet."""
-    must_succeed = bool(job.input["import_req"]["all_stores_must_succeed"])
-    failed: dict[str, str] = {}
-    for store_id in job.input["backend"]:
-        if any(place.store == store_id for place in image.locations):
-            continue  # an earlier attempt has done it
-        try:
-            image = copy_to(job, image, store_id)
-        except (*REFUSED, *LEFT, Gone, ImageNotFound):
-            raise
-        except GlanceliteError as error:
-            log.warning("task %s: store %s: %s", job.task.id, store_id, error)
-            failed[store_id] = str(error)
-            if must_succeed:
-                return end_import(job, str(error), failed=(store_id,))
-    done = {place.store for place in image.locations}
-    if failed and not done & set(job.input["backend"]):
+    """Bring the data to each store that has none of it yet: an earlier attempt may have done some."""
+    wanted = set(job.input["backend"])
+    missing = [store_id for store_id in job.input["backend"] if store_id not in _stores(image)]
+    failed = _copy_to_each(job, image, missing)
+    if failed and job.input["import_req"]["all_stores_must_succeed"]:
+        store_id, reason = next(iter(failed.items()))
+        return end_import(job, reason, failed=(store_id,))
+    if missing:
+        image = job.show_image()
+    if failed and not wanted & _stores(image):
         return end_import(job, "; ".join(failed.values()), failed=tuple(failed))
     properties: dict[str, str | None] = {IMPORTING_TO: "", FAILED_IMPORT: ",".join(sorted(failed)), REASON: None}
     if failed:
@@ -107,6 +104,35 @@ def _copy_all(job: Job, image: Image) -> Ending:
     status = None if method_of(job) == "copy-image" else "active"
     message = f"Copied {(image.size or 0) // MIB} MiB"
     return Ending("success", message, {"image_id": image.id}, status, properties)
+
+
+def _stores(image: Image) -> set[str]:
+    return {place.store for place in image.locations}
+
+
+def _copy_to_each(job: Job, image: Image, store_ids: Sequence[str]) -> dict[str, str]:
+    """Copy to several stores at a time; why it failed, of those where it did. None is begun after it became useless."""
+    must_succeed = bool(job.input["import_req"]["all_stores_must_succeed"])
+    useless = Event()
+
+    def copy(store_id: str) -> str:
+        if useless.is_set():
+            return ""
+        try:
+            copy_to(job, image, store_id)
+        except (*REFUSED, *LEFT, Gone, ImageNotFound):
+            useless.set()
+            raise
+        except GlanceliteError as error:
+            log.warning("task %s: store %s: %s", job.task.id, store_id, error)
+            if must_succeed:
+                useless.set()
+            return str(error)
+        return ""
+
+    most = int(job.services.config["image_import_opts.max_parallel_stores"])
+    with ThreadPoolExecutor(most, thread_name_prefix="copy", initializer=be_nice) as pool:
+        return {store_id: why for store_id, why in zip(store_ids, pool.map(copy, store_ids), strict=True) if why}
 
 
 def copy_to(job: Job, image: Image, store_id: str) -> Image:

@@ -168,6 +168,32 @@ def test_stores_are_listed_while_they_are_to_come_and_when_they_have_it(place: P
     assert seen[0] == ("fast,slow", "") and place.api.show(image["id"])["stores"] == "fast,slow"
 
 
+def test_stores_are_copied_to_at_the_same_time_where_that_is_configured(
+    web: Remote, start_service: Callable[..., Service]
+) -> None:
+    service = start_service(**reaching(web, IMAGE_IMPORT_OPTS_MAX_PARALLEL_STORES="3", **BROKEN))
+    api = Api(service.url)
+    image = create_staged(api, os.urandom(64 << 20))
+    together = threading.Event()
+
+    def watch() -> None:
+        while not together.wait(0.001):
+            unfinished = {name.split("/")[1] for name in files_of(service) if name.endswith(".part")}
+            if unfinished >= {"fast", "slow"}:
+                together.set()
+
+    threading.Thread(target=watch, daemon=True).start()
+    with spoiled(directory_of(service, "broken")):
+        wanted = {"stores": ["slow", "broken", "fast"], "all_stores_must_succeed": False}
+        task = run_import(api.as_admin(), image["id"], "glance-direct", **wanted)
+    assert task["status"] == "success", task
+    done = api.show(image["id"])
+    assert (done["stores"], done["os_glance_failed_import"]) == ("fast,slow", "broken")
+    assert_quiet(done)
+    assert together.is_set()
+    assert service.fsck("--hash").returncode == 0
+
+
 # What is fetched ------------------------------------------------------------------------------------------------------
 
 PAGES: tuple[tuple[str, Any, str], ...] = (

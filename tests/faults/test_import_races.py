@@ -62,7 +62,10 @@ def test_of_many_imports_at_once_exactly_one_begins(import_rig: Rig, remote: Rem
 
     asked = [in_background(ask, rig, remote, method, image_id) for _ in range(8)]
 
-    assert sorted(one.result(60) for one in asked) == [202] + [409] * 7
+    statuses = [one.result(60) for one in asked]
+    assert statuses.count(202) == 1, statuses
+    # Who asks for a copy when it is done already, is told that it is there.
+    assert set(statuses) - {202, 400 if method == "copy-image" else 409} <= {409}, statuses
     assert outcome(rig, image_id) == "success"
     rig.assert_holds(image_id, DATA)
     rig.assert_at_rest()
