@@ -110,11 +110,12 @@ def web() -> Iterator[Remote]:
     remote.close()
 
 
-@pytest.fixture(scope="module", params=["together", "apart"])
-def service(request: pytest.FixtureRequest, web: Remote, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    data_dir = tmp_path_factory.mktemp(f"hostile-{request.param}") / "data"
+@pytest.fixture(scope="module")
+def service(web: Remote, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """In one process: content never reaches a registry."""
+    data_dir = tmp_path_factory.mktemp("hostile") / "data"
     settings = reaching(web, IMAGE_IMPORT_OPTS_IMAGE_IMPORT_PLUGINS="image_decompression", IMAGE_SIZE_CAP="200000000")
-    with running(make_service(data_dir, request.param, **settings)) as started:
+    with running(make_service(data_dir, "together", **settings)) as started:
         yield started
 
 

@@ -67,7 +67,8 @@ def import_rig_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 
     def find(deployment: str) -> Rig:
         if deployment not in rigs:
-            rigs[deployment] = Rig.make(tmp_path_factory.mktemp("imports") / "data", deployment, **THREE_STORES)
+            settings = THREE_STORES | {"REGISTRY_COMMIT_PATIENCE": "5"}  # what waits for the dead is not waited for long
+            rigs[deployment] = Rig.make(tmp_path_factory.mktemp("imports") / "data", deployment, **settings)
             rigs[deployment].service.start()
         return rigs[deployment]
 

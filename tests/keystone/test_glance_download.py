@@ -83,7 +83,7 @@ def web() -> Iterator[Remote]:
     remote.close()
 
 
-@pytest.fixture(scope="module", params=["together", "apart"])
+@pytest.fixture(scope="module", params=["apart"])
 def services(
     request: pytest.FixtureRequest, keystone: Keystone, web: Remote, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Service, Service]]:
