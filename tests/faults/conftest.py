@@ -67,7 +67,7 @@ def import_rig_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 
     def find(deployment: str) -> Rig:
         if deployment not in rigs:
-            settings = THREE_STORES | {"REGISTRY_COMMIT_PATIENCE": "5"}  # what waits for the dead is not waited for long
+            settings = THREE_STORES | {"REGISTRY_COMMIT_PATIENCE": "5"}  # nobody waits long for the dead
             rigs[deployment] = Rig.make(tmp_path_factory.mktemp("imports") / "data", deployment, **settings)
             rigs[deployment].service.start()
         return rigs[deployment]
