@@ -318,12 +318,21 @@ def test_an_image_that_is_importing_is_in_another_status(place: Place) -> None:
     assert ended_task(place.api, image["id"])["status"] == "success"
 
 
-@pytest.mark.parametrize(("status", "minutes", "is_free"), [("processing", 59, False), ("processing", 61, True)])
-def test_a_lock_runs_out_when_its_task_says_nothing_for_an_hour(
+@pytest.mark.parametrize(
+    ("status", "minutes", "is_free"),
+    [
+        ("processing", 59, False),
+        ("processing", 61, True),
+        pytest.param("pending", 119, False, marks=pytest.mark.slow),
+        pytest.param("pending", 121, True, marks=pytest.mark.slow),
+    ],
+)
+def test_a_lock_runs_out_when_its_task_says_nothing_for_an_hour_or_waits_for_two(
     multi: Place, status: str, minutes: int, is_free: bool
 ) -> None:
     uri = multi.page(lambda asked: answer(DATA) if asked.method == "HEAD" else [silence])
     image = multi.create_located(uri)
+    gates = [keep_busy(multi) for _ in range(2)] if status == "pending" else []
     assert start(multi.admin, image["id"], "copy-image", stores=["fast"]).status == 202
     first = wait_for(lambda: multi.api.show(image["id"]).get("os_glance_import_task"))
     database = multi.service.database
@@ -338,6 +347,15 @@ def test_a_lock_runs_out_when_its_task_says_nothing_for_an_hour(
     tasks = {task["id"]: task for task in tasks_of(multi.admin, image["id"])}
     assert (tasks[first]["message"] == "Expired lock preempted") == is_free
     assert (tasks[first]["status"] == "failure") == is_free
+    for gate in gates:
+        gate.open()
+
+
+def keep_busy(place: Place) -> Gate:
+    """One of the two workers that a process has will be at an import that goes on when the gate is opened."""
+    gate, image = Gate(), place.api.create()
+    assert start(place.api, image["id"], "web-download", uri=place.page(lambda asked: gate)).status == 202
+    return gate
 
 
 def test_a_lock_whose_task_is_gone_is_taken_over(multi: Place) -> None:
