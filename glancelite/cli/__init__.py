@@ -34,6 +34,9 @@ HOST_COMMANDS = {
 }
 """Name -> where the command is, and its line in the list: known without loading it."""
 
+_WORDS = "glancelite.words"
+"""Where the click context keeps the command line."""
+
 
 class ClosedPipe(Exception):
     """Who read our output went away."""
@@ -41,6 +44,10 @@ class ClosedPipe(Exception):
 
 class Root(Group):
     """The top of the command line; its commands live in modules that are imported when they are used."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_WORDS] = tuple(args)
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(CLIENT_COMMANDS | HOST_COMMANDS)
@@ -69,14 +76,25 @@ class Root(Group):
             raise ClosedPipe from error
 
 
-@click.command(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.command(
+    cls=Root,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
 @click.version_option(__version__, message="glancelite %(version)s")
 @options.global_options
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> int | None:
     """An image service that speaks the OpenStack Image API, and its client.
 
-    Options below may stand before or after the command.
+    Options below may stand before or after the command. Without a command it is a shell: it takes one command after
+    the other, from a terminal or line by line from standard input.
     """
+    if ctx.invoked_subcommand is not None:
+        return None
+    from . import shell
+
+    return shell.start(cli, run, ctx.meta[_WORDS])
 
 
 def main() -> NoReturn:

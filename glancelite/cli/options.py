@@ -75,7 +75,8 @@ SETTINGS: tuple[Setting, ...] = (
 )
 # fmt: on
 
-_SECRETS = ("password", "token", "application_credential_secret")
+SECRETS = ("password", "token", "application_credential_secret")
+"""Keys of what nobody else may read."""
 _NO = ("", "0", "false", "no", "off")
 
 
@@ -83,7 +84,7 @@ def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     name = param.name or ""
     if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
         ctx.meta.setdefault(KEY, {})[name.removesuffix("_old")] = value
-        if name.removesuffix("_old") in _SECRETS and value:
+        if name.removesuffix("_old") in SECRETS and value:
             _blank_title(value)
 
 

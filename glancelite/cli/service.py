@@ -2,8 +2,9 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,12 +18,14 @@ from .table import draw
 
 _CACHE, _TRANSPORT = "glancelite.settings", "glancelite.transport"
 """Where the click context keeps what a command has of each but once."""
+_KEPT: ContextVar["dict[str, Transport] | None"] = ContextVar("kept", default=None)
+"""In a shell: the connections of all its commands, by the settings they were opened with."""
 
 if TYPE_CHECKING:
     from glancelite.client.images import Images
     from glancelite.client.offers import Offers
     from glancelite.client.tasks import Tasks
-    from glancelite.client.transport import Transport
+    from glancelite.client.transport import Exchange, Transport
 
 
 @contextmanager
@@ -52,24 +55,48 @@ def open_images() -> "Images":
     return Images(open_transport())
 
 
-def open_transport() -> "Transport":
-    """Log in; the connection ends with the command, which has but one."""
-    from glancelite.client.transport import Transport
+@contextmanager
+def connections_kept() -> Iterator[None]:
+    """Commands in this block log in once and share a connection, where they are given the same settings."""
+    kept: dict[str, Transport] = {}
+    before = _KEPT.set(kept)
+    try:
+        yield
+    finally:
+        _KEPT.reset(before)
+        for transport in kept.values():
+            transport.close()
 
+
+def open_transport() -> "Transport":
+    """Log in; the connection ends with the command, which has but one, or with the shell."""
     ctx = click.get_current_context()
     if _TRANSPORT in ctx.meta:
         opened: Transport = ctx.meta[_TRANSPORT]
         return opened
     chosen = settings()
-    _ask_password(chosen)
     _start_log(chosen)
-    with doing("log in"):
-        transport = Transport(log_in(chosen), chosen, f"glancelite/{__version__}")
-    ctx.call_on_close(transport.close)
+    kept, key = _KEPT.get(), repr(sorted(chosen.items()))
+    transport = kept.get(key) if kept is not None else None
+    if transport is None:
+        transport = _connect(chosen)
+        if kept is None:
+            ctx.call_on_close(transport.close)
+        else:
+            kept[key] = transport
     if chosen.get("timing"):
-        ctx.call_on_close(lambda: _print_timing(ctx, transport))
+        earlier = len(transport.exchanges)
+        ctx.call_on_close(lambda: _print_timing(ctx, transport.exchanges[earlier:]))
     ctx.meta[_TRANSPORT] = transport
     return transport
+
+
+def _connect(chosen: dict[str, Any]) -> "Transport":
+    from glancelite.client.transport import Transport
+
+    _ask_password(chosen)
+    with doing("log in"):
+        return Transport(log_in(chosen), chosen, f"glancelite/{__version__}")
 
 
 def open_tasks() -> "Tasks":
@@ -107,12 +134,12 @@ def _start_log(chosen: Mapping[str, Any]) -> None:
     logging.getLogger().addHandler(logging.NullHandler())
     ours = logging.getLogger("glancelite.client")
     ours.setLevel(level)
-    ours.addHandler(logging.StreamHandler(sys.stderr))
+    ours.handlers[:] = [logging.StreamHandler(sys.stderr)]  # of the command before it, in a shell
 
 
-def _print_timing(ctx: click.Context, transport: "Transport") -> None:
+def _print_timing(ctx: click.Context, exchanges: "Sequence[Exchange]") -> None:
     """After the result: on stdout below a table, on stderr where stdout is for a program."""
-    rows = [(f"{each.method} {each.url}", f"{each.seconds:.3f}") for each in transport.exchanges]
-    rows.append(("Total", f"{sum(each.seconds for each in transport.exchanges):.3f}"))
+    rows = [(f"{each.method} {each.url}", f"{each.seconds:.3f}") for each in exchanges]
+    rows.append(("Total", f"{sum(each.seconds for each in exchanges):.3f}"))
     for_program = ctx.params.get("format", "table") != "table"
     click.echo(draw(("URL", "Seconds"), rows, (False, True)), err=for_program)
