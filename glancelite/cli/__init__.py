@@ -31,6 +31,7 @@ HOST_COMMANDS = {
     "server": ("host.serve:command", "Run the service."),
     "token": ("host.token:command", "Issue and revoke tokens of the built-in identity."),
     "user": ("host.user:command", "Manage the users of the built-in identity."),
+    "verify": ("host.verify:command", "Read the data of images again and compare its hashes."),
 }
 """Name -> where the command is, and its line in the list: known without loading it."""
 
