@@ -28,9 +28,11 @@ HOST_COMMANDS = {
     "db": ("host.db:command", "Upgrade and check the registry's database."),
     "demo": ("host.demo:command", "Run the main job end to end, on a service of its own."),
     "fsck": ("host.fsck:command", "Check that registry and stores agree."),
+    "registry": ("host.registry:command", "Ask the registry whether it is there."),
     "server": ("host.serve:command", "Run the service."),
     "token": ("host.token:command", "Issue and revoke tokens of the built-in identity."),
     "user": ("host.user:command", "Manage the users of the built-in identity."),
+    "verify": ("host.verify:command", "Read the data of images again and compare its hashes."),
 }
 """Name -> where the command is, and its line in the list: known without loading it."""
 
