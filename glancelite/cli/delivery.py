@@ -13,7 +13,7 @@ from glancelite.client.errors import ClientError, Refused, Unconnected, Unreacha
 from glancelite.domain.digest import Digest
 
 from .importing import await_import
-from .progress import choose_meter
+from .progress import choose_meter, read_kind
 from .sending import Sending
 from .service import failure, note
 from .source import Source
@@ -70,6 +70,7 @@ def plan_delivery(values: Mapping[str, Any]) -> Delivery:
     is_remote = any(values[name] for name in ("remote_region", "remote_image", "remote_service_interface"))
     method = "web-download" if values["uri"] else "glance-download" if is_remote else "glance-direct"
     wanted = make_request(method, values) if method != "glance-direct" or values["is_import"] else None
+    read_kind()
     check_stores(values)
     check_patience(values["wait_timeout"], waits=values["wait"])
     if wanted is None and (values["all_stores"] or len(values["stores"]) > 1):

@@ -16,7 +16,6 @@ import click
 from .service import settings
 from .text import printable
 
-_PAUSE = 0.1
 _WIDEST_BAR, _LEAST_BAR = 30, 8
 _KINDS = ("auto", "never", "json")
 
@@ -30,7 +29,7 @@ def follow(
         yield piece
         done += len(piece)
         now = time.monotonic()
-        if now - shown >= _PAUSE or done == total:
+        if now - shown >= meter.pause or done == total:
             shown = now
             meter.show(done, total, _rate(done - begun, now - started), step)
     meter.show(done, total, _rate(done - begun, time.monotonic() - started), step, is_last=True)
@@ -38,6 +37,9 @@ def follow(
 
 class Meter:
     """Says nothing; the others say it in their ways."""
+
+    pause = 0.1
+    """Seconds between two looks."""
 
     def show(self, done: int, total: int | None, rate: float, step: str = "", *, is_last: bool = False) -> None:
         """So many bytes are done, so many a second, of a step that may have a name."""
@@ -61,6 +63,8 @@ class Meter:
 
 class _Lines(Meter):
     """One line for every tenth of a step (for every doubling where the end is not known), one for every other text."""
+
+    pause = 0.0
 
     def __init__(self) -> None:
         self._step, self._tenth, self._text, self._next = "", 0, "", 1 << 20
@@ -127,9 +131,7 @@ class _Bar(Meter):
 
 def choose_meter(is_wanted: bool = True) -> Meter:
     """The meter for where stderr goes and what was asked for."""
-    kind = os.environ.get("GLANCELITE_PROGRESS") or "auto"
-    if kind not in _KINDS:
-        raise click.UsageError(f"GLANCELITE_PROGRESS is '{kind}', which is not one of {', '.join(_KINDS)}.")
+    kind = read_kind()
     if not is_wanted or kind == "never":
         return Meter()
     if kind == "json":
@@ -141,9 +143,22 @@ def choose_meter(is_wanted: bool = True) -> Meter:
     return _Lines() if settings().get("verbose") else Meter()
 
 
+def read_kind() -> str:
+    """What GLANCELITE_PROGRESS says; a usage error for what it may not be."""
+    kind = os.environ.get("GLANCELITE_PROGRESS") or "auto"
+    if kind not in _KINDS:
+        raise click.UsageError(f"GLANCELITE_PROGRESS is '{kind}', which is not one of {', '.join(_KINDS)}.")
+    return kind
+
+
 def _room() -> int:
-    """Columns to draw in: a line that fills the terminal would not be drawn over by the next."""
-    return shutil.get_terminal_size().columns - 1
+    """Columns to draw in: a line that fills the terminal would not be drawn over by the next. Those of stderr, for stdout
+    may be a file."""
+    try:
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    except OSError:
+        columns = 0
+    return (columns or shutil.get_terminal_size().columns) - 1
 
 
 def _rate(done: int, seconds: float) -> float:
