@@ -152,8 +152,8 @@ def read_kind() -> str:
 
 
 def _room() -> int:
-    """Columns to draw in: a line that fills the terminal would not be drawn over by the next. Those of stderr, for stdout
-    may be a file."""
+    """Columns to draw in, of the terminal that stderr is: stdout may be a file. A line that fills it would not be drawn
+    over by the next."""
     try:
         columns = os.get_terminal_size(sys.stderr.fileno()).columns
     except OSError:

@@ -94,6 +94,7 @@ class Part(Target):
             if error is None:
                 self._finish()
             elif self._resumes and self.offset and not isinstance(error, BadData):
+                os.ftruncate(self._handle, self.offset)  # a hole at the end is data too
                 self._meter.close()
                 note(f"{self._part} has {self.offset} bytes of it: --resume goes on from there.")
             else:
