@@ -10,9 +10,16 @@ from glancelite.cli import cli
 from glancelite.cli.options import SETTINGS
 
 INTRO = """
-Exit codes: 0 done, 1 the request failed, 2 wrong usage, 3 the database needs an upgrade (`db check`), 4
-something was found (`fsck`), 130 Ctrl-C, 141 the reader of the output went away. An error is a line on
-standard error.
+Exit codes: 0 done, 1 the request failed, 2 wrong usage, 3 an import that `--wait` waited for failed, or the
+database needs an upgrade (`db check`), 4 something was found (`fsck`), 5 an import took longer than
+`--wait-timeout`, 130 Ctrl-C, 141 the reader of the output went away. An error is a line on standard error.
+
+`--progress` shows a bar where standard error is a terminal, and with `-v` a line each tenth where it is none.
+`GLANCELITE_PROGRESS=json` makes it lines of JSON with `bytes` and `total`, `never` none; `auto` is the default.
+
+`--retries` is for requests that may be made twice without harm, and for `image save`, which goes on where it was
+cut off; not for uploads. A service that says when to come back (`Retry-After`) is asked again then, after a
+minute at most.
 """
 
 GLOBAL = """

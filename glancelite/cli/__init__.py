@@ -1,11 +1,13 @@
 """The command line: finds commands, loads each only when it is used, and turns what goes wrong into a line and a code.
 
 `main` is the console script. A command returns None, or the code to exit with. Exit codes: 0 done, 1 the request
-failed, 2 wrong usage, 130 Ctrl-C, 141 closed pipe.
+failed, 2 wrong usage, 3 an import that was waited for failed, 4 something was found, 5 it was waited for long enough,
+130 Ctrl-C, 141 closed pipe.
 """
 
 import importlib
 import os
+import signal
 import sys
 import traceback
 from typing import Any, NoReturn
@@ -101,7 +103,13 @@ def cli(ctx: click.Context) -> int | None:
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
-    sys.exit(run(sys.argv[1:]))
+    try:
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        code = 130
+    if code == 130:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C finds nothing to interrupt but the way out
+    sys.exit(code)
 
 
 def run(args: list[str]) -> int:

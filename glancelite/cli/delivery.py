@@ -1,21 +1,23 @@
 """How a new image gets its data: by an upload, by staging and an import, or by an import that fetches it. Where that
 fails no image without data is left, unless it is asked for."""
 
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from glancelite.client.digest import promised
-from glancelite.client.errors import ClientError
+from glancelite.client.errors import ClientError, Refused, Unconnected, Unreachable, WaitedEnough, WrongHash
 from glancelite.domain.digest import Digest
 
 from .importing import await_import
-from .progress import follow
-from .service import note
+from .progress import choose_meter, read_kind
+from .sending import Sending
+from .service import failure, note
 from .source import Source
-from .ways import check_stores, make_request
+from .ways import check_patience, check_stores, make_request
 
 if TYPE_CHECKING:
     from glancelite.client.images import Image, Images
@@ -31,6 +33,7 @@ class Delivery:
     store: str | None
     digest: Digest | None
     waits: bool
+    patience: float | None
     has_progress: bool
     keeps_queued: bool
 
@@ -51,18 +54,15 @@ class Delivery:
             if value and not self.is_fetched:
                 raise click.UsageError(f"{option} needs data: give --file, or a pipe on standard input.")
 
-    def pieces(self, source: Source) -> Iterator[bytes]:
-        """The data, checked and watched as asked for."""
-        pieces = source.pieces()
-        if self.digest:
-            pieces = promised(pieces, self.digest.algorithm, self.digest.value)
-        return follow(pieces, source.length) if self.has_progress else pieces
-
     def headers(self) -> dict[str, str]:
         """Headers of an upload."""
-        digest = self.digest
-        headers = {"X-Image-Meta-Store": self.store} if self.store else {}
-        return headers | ({"X-OpenStack-Image-Checksum": f"{digest.algorithm}:{digest.value}"} if digest else {})
+        return upload_headers(self.store, self.digest)
+
+
+def upload_headers(store: str | None, digest: Digest | None) -> dict[str, str]:
+    """Headers that say where data goes and what it must be."""
+    headers = {"X-Image-Meta-Store": store} if store else {}
+    return headers | ({"X-OpenStack-Image-Checksum": f"{digest.algorithm}:{digest.value}"} if digest else {})
 
 
 def plan_delivery(values: Mapping[str, Any]) -> Delivery:
@@ -70,7 +70,9 @@ def plan_delivery(values: Mapping[str, Any]) -> Delivery:
     is_remote = any(values[name] for name in ("remote_region", "remote_image", "remote_service_interface"))
     method = "web-download" if values["uri"] else "glance-download" if is_remote else "glance-direct"
     wanted = make_request(method, values) if method != "glance-direct" or values["is_import"] else None
+    read_kind()
     check_stores(values)
+    check_patience(values["wait_timeout"], waits=values["wait"])
     if wanted is None and (values["all_stores"] or len(values["stores"]) > 1):
         raise click.UsageError("An upload goes to one store; several need --import.")
     return Delivery(
@@ -78,9 +80,22 @@ def plan_delivery(values: Mapping[str, Any]) -> Delivery:
         store=values["stores"][0] if values["stores"] and wanted is None else None,
         digest=values["checksum"],
         waits=values["wait"],
+        patience=values["wait_timeout"],
         has_progress=values["progress"],
         keeps_queued=values["keep_queued"],
     )
+
+
+def make_image(images: "Images", fields: Mapping[str, Any]) -> "Image":
+    """Make an image without data. Its id is chosen here, so that nothing is left of it when its answer is not heard."""
+    chosen = {"id": str(uuid.uuid4()), **fields}
+    try:
+        return images.create(chosen)
+    except (Unreachable, KeyboardInterrupt) as error:
+        if "id" not in fields and not isinstance(error, Unconnected):
+            with suppress(ClientError):
+                images.delete(chosen["id"])
+        raise
 
 
 def deliver(images: "Images", image: "Image", source: Source | None, delivery: Delivery) -> "Image":
@@ -88,40 +103,63 @@ def deliver(images: "Images", image: "Image", source: Source | None, delivery: D
     what, is_staged = "upload", False
     try:
         if source is not None:
-            _send(images, image, source, delivery)
+            image = _send(images, image, source, delivery)
         if delivery.wanted is not None:
             what, is_staged = "import", not delivery.is_fetched
             images.start_import(image["id"], delivery.wanted)
-            if delivery.waits:
-                return await_import(images, image)
-        return image if source is None and delivery.wanted is None else images.show(image["id"])
+            image = await_import(images, image, delivery.patience) if delivery.waits else images.show(image["id"])
+        return image
+    except WaitedEnough as error:
+        raise failure(f"Image '{image.get('name')}' ({image['id']}): {error}", error) from error
     except (ClientError, OSError, KeyboardInterrupt) as error:
-        end = _settle(images, image["id"], is_staged, delivery.keeps_queued)
+        may_be_active = what == "upload" and isinstance(error, (WrongHash, KeyboardInterrupt))
+        end = _settle(images, image, delivery, is_staged=is_staged, may_be_active=may_be_active)
         what = f"Cannot {what} the data of image '{image.get('name')}' ({image['id']})"
         if isinstance(error, KeyboardInterrupt):
             note(f"{what}: interrupted. {end}")
             raise
-        raise click.ClickException(f"{what}: {str(error).rstrip('.')}. {end}") from error
+        raise failure(f"{what}: {str(error).rstrip('.')}. {end}", error) from error
 
 
-def _send(images: "Images", image: "Image", source: Source, delivery: Delivery) -> None:
-    if delivery.wanted is not None:
-        images.stage(image["id"], delivery.pieces(source), source.length)
-    else:
-        images.upload(image["id"], delivery.pieces(source), source.length, delivery.headers())
+def _send(images: "Images", image: "Image", source: Source, delivery: Delivery) -> "Image":
+    is_plain = delivery.wanted is None
+    with (
+        choose_meter(delivery.has_progress) as meter,
+        Sending(source, meter, delivery.digest, is_compared=is_plain) as sending,
+    ):
+        if not is_plain:
+            images.stage(image["id"], sending.pieces(), source.length)
+            return image
+        images.upload(image["id"], sending.pieces(), source.length, delivery.headers())
+        image = images.show(image["id"])
+        sending.compare(image)
+        return image
 
 
-def _settle(images: "Images", image_id: str, is_staged: bool, keeps_queued: bool) -> str:
-    """Delete an image that got no data; not when it has some after all, as where only the answer was lost."""
+def _settle(images: "Images", image: "Image", delivery: Delivery, *, is_staged: bool, may_be_active: bool) -> str:
+    """Delete an image that got no data, or other data than was sent; not when it has some after all, as where only the
+    answer was lost."""
     try:
-        status = images.show(image_id)["status"]
+        status = images.show(image["id"])["status"]
         if status == "uploading" and is_staged:
-            return f"The image is uploading, its data staged: glancelite image import {image_id} tries again."
-        if status not in _WITHOUT_DATA:
+            return f"The image is uploading, its data staged: glancelite image import {image['id']} tries again."
+        if status not in _WITHOUT_DATA and not may_be_active:
             return f"The image is {status}; it was left as it is."
-        if keeps_queued:
+        if delivery.keeps_queued and status in _WITHOUT_DATA:
             return "The image was left queued."
-        images.delete(image_id)
+        _delete(images, image)
         return "The image was deleted again."
     except ClientError as error:
-        return f"The image may be left queued: {error}"
+        is_gone = isinstance(error, Refused) and error.status == 404
+        return "The image is gone." if is_gone else f"The image may be left on the service: {error}"
+
+
+def _delete(images: "Images", image: "Image") -> None:
+    """Delete an image of ours, though it was made to be protected."""
+    try:
+        images.delete(image["id"])
+    except Refused as refused:
+        if refused.status != 403 or not image.get("protected"):
+            raise
+        images.update(image["id"], [{"op": "replace", "path": "/protected", "value": False}])
+        images.delete(image["id"])

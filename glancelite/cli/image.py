@@ -13,8 +13,9 @@ from .fields import VISIBILITIES, collect_fields, collect_properties, exclusive,
 from .group import Group
 from .importing import import_image, import_info, stage
 from .output import View, print_many, print_one, shows_many, shows_one
+from .saving import save
 from .service import doing, open_images
-from .transfer import create, save
+from .transfer import create, upload
 
 _NOT_PROPERTIES = ("limit", "marker", "sort", "sort_key", "sort_dir", "tag")
 
@@ -27,7 +28,7 @@ def group() -> None:
     """
 
 
-for _command in (create, save, stage, import_image, import_info, task.group, store.group):
+for _command in (create, upload, save, stage, import_image, import_info, task.group, store.group):
     group.add_command(_command)
 
 

@@ -8,11 +8,12 @@ from glancelite.client.errors import ClientError, ImportFailed
 
 from .display import describe
 from .output import View, print_one, shows_one
-from .progress import follow
+from .progress import choose_meter
+from .sending import Sending
 from .service import doing, note, open_images, open_offers, open_tasks
 from .source import open_source
 from .waiting import wait_for_import
-from .ways import METHODS, make_request, way_options
+from .ways import METHODS, check_patience, make_request, wait_timeout_option, way_options
 
 if TYPE_CHECKING:
     from glancelite.client.images import Image, Images
@@ -37,9 +38,9 @@ def stage(image: str, file: str | None, size: int | None, progress: bool) -> Non
         open_offers().require_method("glance-direct")
         images = open_images()
         found = images.find(image)
-        pieces = source.pieces()
         try:
-            images.stage(found["id"], follow(pieces, source.length) if progress else pieces, source.length)
+            with choose_meter(progress) as meter, Sending(source, meter) as sending:
+                images.stage(found["id"], sending.pieces(), source.length)
         except OSError as error:
             raise click.ClickException(f"Cannot read the data: {error.strerror or error}.") from error
 
@@ -52,7 +53,8 @@ def stage(image: str, file: str | None, size: int | None, progress: bool) -> Non
     "said: what `image stage` has sent.",
 )  # fmt: skip
 @way_options
-@click.option("--wait", is_flag=True, help="Wait for its end; exit with 1 when it fails.")
+@click.option("--wait", is_flag=True, help="Wait for its end; exit with 3 when it fails.")
+@wait_timeout_option
 @shows_one
 def import_image(image: str, more_stores: tuple[str, ...], method: str, wait: bool, view: View, **values: Any) -> None:
     """Have the service bring in an image's data: staged before, from the web, or from another region or store.
@@ -63,18 +65,19 @@ def import_image(image: str, more_stores: tuple[str, ...], method: str, wait: bo
         raise click.UsageError(f"Got unexpected extra argument ({' '.join(more_stores)})")
     values["stores"] = (*values["stores"], *more_stores)  # `--store a b`, as openstack takes it
     wanted = make_request(method, values)
+    check_patience(values["wait_timeout"], waits=wait)
     with doing(f"import image '{image}'"):
         open_offers().require_method(method)
         images = open_images()
         found = images.find(image)
         images.start_import(found["id"], wanted)
-        found = _await(images, found) if wait else images.show(found["id"])
+        found = _await(images, found, values["wait_timeout"]) if wait else images.show(found["id"])
     print_one(describe(found), view)
 
 
-def _await(images: "Images", image: "Image") -> "Image":
+def _await(images: "Images", image: "Image", most: float | None) -> "Image":
     try:
-        return await_import(images, image)
+        return await_import(images, image, most)
     except ImportFailed as failed:
         raise ImportFailed(f"{str(failed).rstrip('.')}. {_tell_left(images, image['id'])}".rstrip()) from failed
     except KeyboardInterrupt:
@@ -90,9 +93,10 @@ def _tell_left(images: "Images", image_id: str) -> str:
     return _LEFT.get(status, f"The image is {status}.")
 
 
-def await_import(images: "Images", image: "Image") -> "Image":
-    """The image after its import; says which stores it did not get into. ImportFailed when it got into none."""
-    look = wait_for_import(images, open_tasks(), image["id"])
+def await_import(images: "Images", image: "Image", most: float | None) -> "Image":
+    """The image after its import; says which stores it did not get into. ImportFailed when it got into none,
+    WaitedEnough when it has not ended after `most` seconds."""
+    look = wait_for_import(images, open_tasks(), image["id"], most)
     if look.missed_stores:
         where = f"Image '{image.get('name')}' ({image['id']}) is not in store {look.missed_stores.replace(',', ', ')}"
         click.echo(f"{where}: {look.reason}", err=True)

@@ -64,6 +64,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("verify", "--verify/--insecure", "", "Check the service's certificate (default), or not.", bool),
     Setting("image_api_version", "--os-image-api-version", "OS_IMAGE_API_VERSION", "2 or 2.N."),
     Setting("timeout", "--timeout", "GLANCELITE_TIMEOUT", "Seconds to wait for an answer.", click.FloatRange(0.001)),
+    Setting("retries", "--retries", "GLANCELITE_RETRIES", "How often to try again what can be repeated and failed for "
+            "the moment; 0 unless said.", click.IntRange(0)),
     Setting("timing", "--timing", "", "Show how long each request took.", True),
     Setting("debug", "--debug", "GLANCELITE_DEBUG GLANCECLIENT_DEBUG", "Show requests, answers and tracebacks.", True),
     Setting("verbose", "-v --verbose", "", "Say more; -vv: as --debug without tracebacks.", int),
@@ -152,6 +154,7 @@ def collect(ctx: click.Context, environ: Mapping[str, str]) -> dict[str, Any]:
     settings = found | from_environ | given
     _check_version(str(settings.get("image_api_version", "2")))
     settings["timeout"] = _seconds(settings.get("timeout"))
+    settings["retries"] = _count(settings.get("retries"))
     return settings
 
 
@@ -174,6 +177,13 @@ def _seconds(value: Any) -> float | None:
     if not 0 < seconds < 1e9:
         raise click.UsageError(f"The timeout '{value}' is not a number of seconds above 0.")
     return seconds
+
+
+def _count(value: Any) -> int:
+    text = str(value or 0)
+    if not text.isascii() or not text.isdigit():
+        raise click.UsageError(f"The number of retries '{value}' is not a whole number, 0 or more.")
+    return int(text)
 
 
 def _check_version(version: str) -> None:

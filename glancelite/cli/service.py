@@ -11,7 +11,7 @@ import click
 
 from glancelite import __version__
 from glancelite.client.auth import log_in
-from glancelite.client.errors import BadAccess, ClientError
+from glancelite.client.errors import BadAccess, ClientError, ImportFailed, WaitedEnough
 
 from .options import collect
 from .table import draw
@@ -36,7 +36,15 @@ def doing(what: str) -> Iterator[None]:
     except BadAccess as error:
         raise click.UsageError(str(error)) from error
     except ClientError as error:
-        raise click.ClickException(f"Cannot {what}: {error}") from error
+        raise failure(f"Cannot {what}: {error}", error) from error
+
+
+def failure(message: str, error: BaseException) -> click.ClickException:
+    """An error of the command, with the exit code for what went wrong."""
+    found = click.ClickException(message)
+    code = 3 if isinstance(error, ImportFailed) else 5 if isinstance(error, WaitedEnough) else 1
+    found.exit_code = code  # type: ignore[misc] # click reads it off the instance
+    return found
 
 
 def settings() -> dict[str, Any]:

@@ -6,7 +6,7 @@ import select
 import stat
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import click
 
@@ -19,12 +19,29 @@ PATIENCE = 2.0
 
 @dataclass(frozen=True)
 class Source:
-    """An open stream, what was already read of it, and its length when that is known."""
+    """An open stream, what was already read of it, and its length when that is known; of a file also its beginning."""
 
     handle: int
     first: bytes
     length: int | None
     is_pipe: bool
+    start: int = 0
+
+    def again(self) -> Iterator[bytes]:
+        """The data of a file (not of a pipe) from its beginning, for another look at it."""
+        os.lseek(self.handle, self.start, os.SEEK_SET)
+        yield from self.pieces()
+        os.lseek(self.handle, self.start, os.SEEK_SET)
+
+    def ends(self, head: int, tail: int) -> tuple[bytes, bytes]:
+        """The first and the last bytes; of a pipe only the first."""
+        if self.length is None or self.is_pipe:
+            return self.first[:head], b""
+        tail = min(tail, self.length)
+        return (
+            os.pread(self.handle, min(head, self.length), self.start),
+            os.pread(self.handle, tail, self.start + self.length - tail),
+        )
 
     def pieces(self) -> Iterator[bytes]:
         """The data in pieces: exactly `length` bytes where it is known."""
@@ -53,9 +70,18 @@ def open_source(file: str | None, size: int | None) -> Iterator[Source | None]:
     except OSError as error:
         raise click.ClickException(f"Cannot read {file}: {error.strerror}.") from error
     try:
-        yield _from_handle(handle, str(file), size)
+        yield _with_data(_from_handle(handle, str(file), size), str(file), size)
     finally:
         os.close(handle)
+
+
+def _with_data(source: Source, name: str, size: int | None) -> Source:
+    """The source, when it has data; without any it must have been said that it is empty."""
+    if source.is_pipe and size != 0:
+        source = replace(source, first=_read(source.handle))
+    if size != 0 and not source.first and not source.length:
+        raise click.ClickException(f"{name} is empty; for an image of no bytes say so with --size 0.")
+    return source
 
 
 def _from_handle(handle: int, name: str, size: int | None) -> Source:
@@ -64,10 +90,11 @@ def _from_handle(handle: int, name: str, size: int | None) -> Source:
         raise click.ClickException(f"Cannot read {name}: it is a directory.")
     if not stat.S_ISREG(status.st_mode):
         return Source(handle, b"", size, is_pipe=True)
-    left = status.st_size - os.lseek(handle, 0, os.SEEK_CUR)
+    start = os.lseek(handle, 0, os.SEEK_CUR)
+    left = max(status.st_size - start, 0)
     if size is not None and size != left:
         raise click.UsageError(f"{name} has {left} bytes, but --size says {size}.")
-    return Source(handle, b"", left, is_pipe=False)
+    return Source(handle, b"", left, is_pipe=False, start=start)
 
 
 def _from_input(is_asked: bool, size: int | None) -> Source | None:

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from glancelite.client.errors import ClientError, ImportFailed, Refused, Unreachable
+from glancelite.client.errors import ClientError, ImportFailed, Refused, Unreachable, WaitedEnough
 
 from .progress import Meter, choose_meter
 
@@ -52,9 +52,11 @@ class Look:
         return str(said or self.image.get("os_glance_import_error") or _NO_REASON)
 
 
-def wait_for_import(images: "Images", tasks: "Tasks", image_id: str) -> Look:
-    """The last look at an import that went well, for some stores at least; ImportFailed for another."""
+def wait_for_import(images: "Images", tasks: "Tasks", image_id: str, most: float | None = None) -> Look:
+    """The last look at an import that went well, for some stores at least; ImportFailed for another, WaitedEnough for
+    one that has not ended after `most` seconds."""
     meter, pause, heard = choose_meter(), _FIRST_PAUSE, time.monotonic()
+    began = heard
     try:
         while True:
             try:
@@ -68,13 +70,21 @@ def wait_for_import(images: "Images", tasks: "Tasks", image_id: str) -> Look:
                 if look.has_ended:
                     break
                 _show(meter, look)
-            time.sleep(pause)
+            time.sleep(pause if most is None else min(pause, _left(began, most)))
             pause = min(pause * 1.5, _LONGEST_PAUSE)
     finally:
         meter.close()
     if look.has_failed:
         raise ImportFailed(look.reason)
     return look
+
+
+def _left(began: float, most: float) -> float:
+    """Seconds that are left of the patience."""
+    left = began + most - time.monotonic()
+    if left <= 0:
+        raise WaitedEnough(f"the import has not ended after {most:g} s; it goes on.")
+    return left
 
 
 def _look(images: "Images", tasks: "Tasks", image_id: str) -> Look:
@@ -105,4 +115,4 @@ def _show(meter: Meter, look: Look) -> None:
         return
     done, rate = int(found[1]), int(found[3])
     total = None if found[2] == "?" else int(found[2])
-    meter.show(done, total, done / rate if rate else 0.0, message.partition(":")[0])
+    meter.show(done, total, rate, message.partition(":")[0])

@@ -54,6 +54,18 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
 )  # fmt: skip
 
 
+wait_timeout_option = click.option(
+    "--wait-timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+    help="--wait: no longer than this; exit with 5 when the import has not ended then. It goes on.",
+)  # fmt: skip
+
+
+def check_patience(most: float | None, *, waits: bool) -> None:
+    """A usage error for a limit of a wait that there is not."""
+    if most is not None and not waits:
+        raise click.UsageError("--wait-timeout goes with --wait.")
+
+
 def check_stores(values: Mapping[str, Any]) -> None:
     """A usage error for stores named in two ways."""
     if values["stores"] and values["all_stores"]:

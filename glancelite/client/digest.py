@@ -1,10 +1,48 @@
 """Checks data that passes by: against what the service recorded of its image, or what the caller promised of it."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+import queue
+import threading
 from typing import Any
 
 from .errors import BadData
+
+USUAL = "sha512"
+"""The algorithm of `os_hash_value`, unless a service is configured otherwise."""
+
+
+class Hashing:
+    """A digest worked out in a thread of its own, while the data is read and sent: hashing lets go of the interpreter.
+
+    A few pieces wait for it at most. `finish` must be called, for the thread to end.
+    """
+
+    _WAITING = 4
+
+    def __init__(self, algorithm: str) -> None:
+        self.algorithm = algorithm
+        self._hash = hashlib.new(algorithm, usedforsecurity=False)
+        self._pieces: queue.Queue[bytes] = queue.Queue(self._WAITING)
+        self._thread: threading.Thread | None = None
+
+    def update(self, piece: bytes) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, daemon=True)
+            self._thread.start()
+        if piece:
+            self._pieces.put(piece)
+
+    def finish(self) -> str:
+        """The digest of all pieces, in hex; may be called again."""
+        if self._thread is not None:
+            self._pieces.put(b"")
+            self._thread.join()
+            self._thread = None
+        return self._hash.hexdigest()
+
+    def _work(self) -> None:
+        while piece := self._pieces.get():
+            self._hash.update(piece)
 
 
 class Digest:
@@ -15,7 +53,7 @@ class Digest:
         if not expected or algorithm not in hashlib.algorithms_available:
             algorithm, expected = "md5", image.get("checksum")
         self.algorithm, self._expected = str(algorithm), expected
-        self._hash = hashlib.new(self.algorithm, usedforsecurity=False) if expected else None
+        self._hash = Hashing(self.algorithm) if expected else None
         self._size, self.received = image.get("size"), 0
 
     @property
@@ -30,22 +68,13 @@ class Digest:
 
     def check(self) -> None:
         """Raise BadData unless all of the data came and has the recorded hash."""
+        found = self._hash.finish() if self._hash is not None else None
         if self._size is not None and self.received != self._size:
             raise BadData(f"{self.received} bytes came, but the image has {self._size}.")
-        if self._hash is not None and self._hash.hexdigest() != self._expected:
-            raise BadData(f"the data's {self.algorithm} is {self._hash.hexdigest()}, but {self._expected} is recorded.")
+        if found != self._expected and self._hash is not None:
+            raise BadData(f"the data's {self.algorithm} is {found}, but {self._expected} is recorded.")
 
-
-def promised(pieces: Iterable[bytes], algorithm: str, expected: str) -> Iterator[bytes]:
-    """Pass the pieces on; BadData before the last one, so that no service takes data of another digest for whole."""
-    digest = hashlib.new(algorithm, usedforsecurity=False)
-    held = b""
-    for piece in pieces:
-        digest.update(piece)
-        if held:
-            yield held
-        held = piece
-    if digest.hexdigest() != expected:
-        raise BadData(f"the data's {algorithm} is {digest.hexdigest()}, but --checksum says {expected}.")
-    if held:
-        yield held
+    def close(self) -> None:
+        """Nothing more comes, and nobody asks."""
+        if self._hash is not None:
+            self._hash.finish()

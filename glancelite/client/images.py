@@ -1,7 +1,7 @@
 """Operations on images, over HTTP: each takes and returns plain values."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
@@ -9,6 +9,7 @@ from urllib.parse import quote
 from .errors import BadAnswer, ImageUnknown, Refused
 from .pages import Query, read_pages
 from .query import filter_value
+from .retries import Retries
 from .transport import Download, Transport
 
 Image = dict[str, Any]
@@ -54,9 +55,24 @@ class Images:
         self._transport.request("POST", _path(image_id) + "/import", document=dict(wanted))
 
     @contextmanager
-    def download(self, image_id: str) -> Iterator[Download]:
-        with self._transport.download(_path(image_id) + "/file") as data:
+    def download(
+        self, image_id: str, offset: int = 0, validator: str = "", prefer: Sequence[str] = ()
+    ) -> Iterator[Download]:
+        """The data from an offset on; all of it where it has changed since the validator was given, or where the
+        service sends no parts. From one of the stores `prefer` if it can be."""
+        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        headers |= {"If-Range": validator} if offset and validator else {}
+        query = [("prefer", ",".join(prefer))] if prefer else []
+        with self._transport.download(_path(image_id) + "/file", query, headers) as data:
             yield data
+
+    def retries(self) -> Retries:
+        """How often a transfer may be taken up again."""
+        return self._transport.retries()
+
+    def deactivate(self, image_id: str) -> None:
+        """Let nobody but administrators have the data."""
+        self._transport.request("POST", _path(image_id) + "/actions/deactivate")
 
     def list(self, query: Query = (), limit: int | None = None, most: int | None = None) -> Iterator[Image]:
         """Every image that `query` selects, page after page of `limit`; no more than `most`."""

@@ -1,12 +1,14 @@
 """Requests and streams over urllib3: JSON answers, uploads and downloads in pieces, and errors as sentences.
 
-Redirects are not followed, for an Image API has none but its version document, and nothing is retried.
+Redirects are not followed, for an Image API has none but its version document. What is idempotent is tried again as
+often as the setting `retries` says.
 """
 
 import hashlib
 import json
 import logging
 import os
+import re
 import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,13 +21,15 @@ import urllib3
 from urllib3 import exceptions
 
 from .auth import Login, Settings
-from .errors import BadAccess, BadAnswer, Refused, Unreachable
+from .errors import BadAccess, BadAnswer, ClientError, Refused, Unconnected, Unreachable
+from .retries import IDEMPOTENT, Retries, read_retry_after
 from .sentence import find_sentence
 
 PIECE = 1 << 20
 CONNECT_SECONDS, READ_SECONDS = 10.0, 300.0
 _SECRETS = ("authorization", "x-auth-token")
 _BODY_SHOWN = 64 << 10
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
 log = logging.getLogger(__name__)
 
 
@@ -44,6 +48,7 @@ class Transport:
     def __init__(self, login: Login, settings: Settings, agent: str) -> None:
         self.endpoint, self._login, self._agent = login.endpoint, login, agent
         self._pool = _open_pool(login.endpoint, settings)
+        self._tries = int(settings.get("retries") or 0)
         self.exchanges: list[Exchange] = []
 
     def close(self) -> None:
@@ -58,6 +63,28 @@ class Transport:
         document: Any = None,
     ) -> Any:
         """Send a small request and return its JSON answer, None when there is no body."""
+        retries, is_sent = self.retries() if method in IDEMPOTENT else Retries(0), False
+        while True:
+            try:
+                return self._ask(method, path, query, headers, document)
+            except ClientError as error:
+                if method == "DELETE" and is_sent and isinstance(error, Refused) and error.status == 404:
+                    return None  # it was deleted, and only the answer was lost
+                retries.wait(error)
+                is_sent = is_sent or not isinstance(error, Unconnected)
+
+    def retries(self) -> Retries:
+        """How often one thing may be tried again."""
+        return Retries(self._tries)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        query: Iterable[tuple[str, str]],
+        headers: Mapping[str, str] | None,
+        document: Any,
+    ) -> Any:
         body = None if document is None else json.dumps(document).encode()
         with self._exchange(
             method, path, query, {"Accept": "application/json", **(headers or {})}, body=body
@@ -85,9 +112,12 @@ class Transport:
             answer.read()
 
     @contextmanager
-    def download(self, path: str, query: Iterable[tuple[str, str]] = ()) -> Iterator["Download"]:
+    def download(
+        self, path: str, query: Iterable[tuple[str, str]] = (), headers: Mapping[str, str] | None = None
+    ) -> Iterator["Download"]:
         """GET a stream; a body cut short raises Unreachable while it is read."""
-        with self._exchange("GET", path, query, {"Accept": "application/octet-stream, application/json"}) as answer:
+        fixed = {"Accept": "application/octet-stream, application/json"}
+        with self._exchange("GET", path, query, {**fixed, **(headers or {})}) as answer:
             yield Download(answer, self.endpoint)
 
     @contextmanager
@@ -131,7 +161,8 @@ class Transport:
             body = answer.read(_BODY_SHOWN, decode_content=True)
         log.debug("%s", _shorten(body))
         sentence = find_sentence(answer.status, answer.headers.get("Content-Type", ""), body)
-        raise Refused(answer.status, sentence, answer.headers.get("X-Openstack-Request-Id", ""))
+        retry_after = read_retry_after(answer.headers.get("Retry-After"))
+        raise Refused(answer.status, sentence, answer.headers.get("X-Openstack-Request-Id", ""), retry_after)
 
 
 class Download:
@@ -140,6 +171,22 @@ class Download:
     def __init__(self, answer: urllib3.BaseHTTPResponse, endpoint: str) -> None:
         self._answer, self._endpoint = answer, endpoint
         self.status, self.headers = answer.status, answer.headers
+
+    @property
+    def offset(self) -> int:
+        """Where in the data the body begins."""
+        if self.status != 206:
+            return 0
+        found = _CONTENT_RANGE.fullmatch(self.headers.get("Content-Range", ""))
+        if found is None:
+            raise BadAnswer(f"{self._endpoint} sends a part of the data and does not say which.")
+        return int(found[1])
+
+    @property
+    def validator(self) -> str:
+        """What proves later that data is still the same; empty where there is no strong one."""
+        tag = self.headers.get("ETag", "")
+        return tag if tag.startswith('"') else ""
 
     def pieces(self, size: int = PIECE) -> Iterator[bytes]:
         while True:
@@ -186,13 +233,13 @@ def _translated(endpoint: str) -> Iterator[None]:
     except exceptions.LocationParseError as error:
         raise BadAccess(f"'{endpoint}' is not a URL that can be asked.") from error
     except exceptions.NameResolutionError as error:
-        raise Unreachable(f"The host of {endpoint} cannot be found.") from error
+        raise Unconnected(f"The host of {endpoint} cannot be found.") from error
     except exceptions.NewConnectionError as error:
-        raise Unreachable(f"No service answers at {endpoint} ({_reason(error)}).") from error
+        raise Unconnected(f"No service answers at {endpoint} ({_reason(error)}).") from error
     except exceptions.ConnectTimeoutError as error:
-        raise Unreachable(f"{endpoint} did not take the connection in time.") from error
+        raise Unconnected(f"{endpoint} did not take the connection in time.") from error
     except exceptions.SSLError as error:
-        raise Unreachable(f"TLS with {endpoint} failed: {_reason(error)}.") from error
+        raise Unconnected(f"TLS with {endpoint} failed: {_reason(error)}.") from error
     except (exceptions.ReadTimeoutError, TimeoutError) as error:
         raise Unreachable(f"{endpoint} did not answer in time.") from error
     except (exceptions.HTTPError, ConnectionError) as error:

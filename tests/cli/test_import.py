@@ -113,7 +113,7 @@ def test_a_failed_import_ends_with_its_reason_and_what_is_left(glancelite, name,
 
     done = glancelite("image", "import", image, "--wait")
 
-    assert (done.code, done.out) == (1, "")
+    assert (done.code, done.out) == (3, "")
     assert f"Error: Cannot import image '{image}': " in done.err
     assert "is declared as qcow2, but its content looks like raw. The image is queued, without data." in done.err
     assert done.err.count("\n") == 1
@@ -133,7 +133,7 @@ def test_the_service_fetches_the_data(glancelite, queued, web, disk):
 def test_waiting_for_what_is_not_there_says_so(glancelite, queued, web):
     done = glancelite("image", "import", queued, "--method", "web-download", "--uri", f"{web.url}/none", "--wait")
 
-    assert done.code == 1
+    assert done.code == 3
     assert f"There is nothing to fetch at {web.url}/none. The image is queued, without data." in done.err
 
 
@@ -195,7 +195,7 @@ def test_a_checksum_decides_what_is_taken(glancelite, queued, web, disk):
     wrong = glancelite(*words, "--checksum", f"sha256:{'0' * 64}", "--wait")
     right = glancelite(*words, "--checksum", f"sha256:{sha256}", "--wait", "-f", "value", "-c", "status")
 
-    assert wrong.code == 1
+    assert wrong.code == 3
     assert sha256 in wrong.err
     assert right.out == "active\n"
 
@@ -274,7 +274,7 @@ def test_create_uploads_to_a_store(glancelite, name, disk):
 def test_an_image_whose_data_cannot_be_fetched_is_deleted_again(glancelite, name, web):
     done = glancelite("image", "create", name, "--uri", f"{web.url}/none", "--wait")
 
-    assert (done.code, done.out) == (1, "")
+    assert (done.code, done.out) == (3, "")
     assert f"Cannot import the data of image '{name}' (" in done.err
     assert f"There is nothing to fetch at {web.url}/none. The image was deleted again." in done.err
     assert is_gone(glancelite, name)
@@ -283,7 +283,7 @@ def test_an_image_whose_data_cannot_be_fetched_is_deleted_again(glancelite, name
 def test_an_image_whose_data_cannot_be_fetched_may_stay(glancelite, name, web):
     done = glancelite("image", "create", name, "--uri", f"{web.url}/none", "--wait", "--keep-queued")
 
-    assert (done.code, "The image was left queued." in done.err) == (1, True)
+    assert (done.code, "The image was left queued." in done.err) == (3, True)
     assert "nothing to fetch" in show(glancelite, name)["properties"]["os_glance_import_error"]
 
 
@@ -524,7 +524,7 @@ def test_a_step_without_figures_is_not_shown_with_those_of_the_last(glancelite, 
     assert "MiB" not in done.err
 
 
-@pytest.mark.parametrize(("status", "code"), [("active", 0), ("queued", 1)])
+@pytest.mark.parametrize(("status", "code"), [("active", 0), ("queued", 3)])
 def test_without_tasks_the_image_says_how_it_went(glancelite, canned, name, status, code):
     board = Board(canned, name)
     board.tasks = None
@@ -542,7 +542,7 @@ def test_an_image_that_goes_while_it_is_imported_is_said_to_be_gone(glancelite, 
 
     done = glancelite("image", "import", board.id, "--wait", OS_ENDPOINT=canned.url)
 
-    assert done.code == 1
+    assert done.code == 3
     assert "the image was deleted meanwhile." in done.err
 
 
