@@ -7,14 +7,15 @@ import click
 from glancelite.client.errors import ClientError, Unreachable
 from glancelite.client.query import filter_value
 
-from . import store, task
+from . import member, task
+from . import store as stores
 from .display import LIST_COLUMNS, LONG_COLUMNS, describe, human_size
 from .fields import VISIBILITIES, collect_fields, collect_properties, exclusive, flag, image_options, split_pairs
 from .group import Group
 from .importing import import_image, import_info, stage
 from .output import View, print_many, print_one, shows_many, shows_one
 from .saving import save
-from .service import doing, open_images
+from .service import doing, open_images, open_members
 from .transfer import create, upload
 
 _NOT_PROPERTIES = ("limit", "marker", "sort", "sort_key", "sort_dir", "tag")
@@ -28,7 +29,10 @@ def group() -> None:
     """
 
 
-for _command in (create, upload, save, stage, import_image, import_info, task.group, store.group):
+for _command in (
+    *(create, upload, save, stage, import_image, import_info, task.group, stores.group),
+    *member.commands,
+):
     group.add_command(_command)
 
 
@@ -109,14 +113,26 @@ def show(image: str, human_readable: bool, view: View) -> None:
 @image_options
 @flag("hidden", "Leave it out of lists.")
 @flag("unhidden", "Show it in lists.")
+@flag("deactivate", "Let nobody but administrators have its data.")
+@flag("activate", "Let its data be had again.")
+@flag("accept", "Accept it for the project that you act in, or for --project.")
+@flag("reject", "Reject it for that project.")
+@flag("pending", "Leave open whether that project accepts it.")
 def set_image(image: str, **values: Any) -> None:
-    """Change an image. Tags are added to those it has."""
+    """Change an image, or what a project makes of one that is shared with it. Tags are added to those it has."""
     fields = collect_fields(values, "name", "container_format", "disk_format")
+    status = exclusive(values, member.STATUSES)
+    project = fields.pop("owner", None) if status else None
+    action = exclusive(values, {"deactivate": "deactivate", "activate": "reactivate"})
     hidden = exclusive(values, {"hidden": True, "unhidden": False})
     fields |= {} if hidden is None else {"os_hidden": hidden}
     with doing(f"change image '{image}'"):
         images = open_images()
         found = images.find(image)
+        if action:
+            getattr(images, action)(found["id"])
+        if status:
+            open_members().set_status(found["id"], project or member.own_project(), status)
         if values["tags"]:
             fields["tags"] = list(dict.fromkeys([*found["tags"], *values["tags"]]))
         changes = [{"op": "replace", "path": _pointer(name), "value": value} for name, value in fields.items()]
@@ -158,14 +174,16 @@ def unset(image: str, tags: tuple[str, ...], properties: tuple[str, ...]) -> Non
 
 @group.command()
 @click.argument("image", nargs=-1, required=True)
-def delete(image: tuple[str, ...]) -> None:
+@click.option("--store", metavar="ID", help="Only take their data out of this store, of several that have it.")
+def delete(image: tuple[str, ...], store: str | None) -> None:
     """Delete images; goes on with the others when one cannot be deleted."""
     with doing("delete images"):
         images = open_images()
         failed = 0
         for reference in image:
             try:
-                images.delete(images.find(reference)["id"])
+                found = images.find(reference)["id"]
+                images.delete_from(found, store) if store else images.delete(found)
             except Unreachable:
                 raise
             except ClientError as error:

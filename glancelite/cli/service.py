@@ -23,6 +23,7 @@ _KEPT: ContextVar["dict[str, Transport] | None"] = ContextVar("kept", default=No
 
 if TYPE_CHECKING:
     from glancelite.client.images import Images
+    from glancelite.client.members import Members
     from glancelite.client.offers import Offers
     from glancelite.client.tasks import Tasks
     from glancelite.client.transport import Exchange, Transport
@@ -105,6 +106,13 @@ def _connect(chosen: dict[str, Any]) -> "Transport":
     _ask_password(chosen)
     with doing("log in"):
         return Transport(log_in(chosen), chosen, f"glancelite/{__version__}")
+
+
+def open_members() -> "Members":
+    """The members of the service's images."""
+    from glancelite.client.members import Members
+
+    return Members(open_transport())
 
 
 def open_tasks() -> "Tasks":

@@ -23,10 +23,12 @@ Settings = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Login:
-    """An endpoint without its version, and the headers that say who asks (asked for anew for every request)."""
+    """An endpoint without its version, the headers that say who asks (asked for anew for every request), and the ID of
+    the project that is acted in, where the login knows it."""
 
     endpoint: str
     headers: Callable[[], dict[str, str]]
+    project_id: Callable[[], str | None] = lambda: None
 
 
 def log_in(settings: Settings) -> Login:
@@ -170,4 +172,8 @@ def _keystone(plugin: str, settings: Settings, who: dict[str, Any]) -> Login:
     )
     if not endpoint:
         raise BadAccess("Keystone's catalog names no image service to use for this region and interface.")
-    return Login(trim_endpoint(endpoint), lambda: {"X-Auth-Token": ask(keystone.get_token)})
+    return Login(
+        trim_endpoint(endpoint),
+        lambda: {"X-Auth-Token": ask(keystone.get_token)},
+        lambda: ask(keystone.get_project_id),
+    )

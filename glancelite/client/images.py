@@ -29,30 +29,30 @@ class Images:
         return self._image(self._transport.request("POST", "/v2/images", document=dict(fields)))
 
     def show(self, image_id: str) -> Image:
-        return self._image(self._transport.request("GET", _path(image_id)))
+        return self._image(self._transport.request("GET", path_of(image_id)))
 
     def update(self, image_id: str, changes: list[dict[str, Any]]) -> Image:
         """Apply a v2.1 patch."""
         answer = self._transport.request(
-            "PATCH", _path(image_id), headers={"Content-Type": PATCH_TYPE}, document=changes
+            "PATCH", path_of(image_id), headers={"Content-Type": PATCH_TYPE}, document=changes
         )
         return self._image(answer)
 
     def delete(self, image_id: str) -> None:
-        self._transport.request("DELETE", _path(image_id))
+        self._transport.request("DELETE", path_of(image_id))
 
     def upload(
         self, image_id: str, pieces: Iterable[bytes], length: int | None, headers: Mapping[str, str] | None = None
     ) -> None:
-        self._transport.upload(_path(image_id) + "/file", pieces, length, headers or {})
+        self._transport.upload(path_of(image_id) + "/file", pieces, length, headers or {})
 
     def stage(self, image_id: str, pieces: Iterable[bytes], length: int | None) -> None:
         """Bring data where an import by glance-direct takes it from."""
-        self._transport.upload(_path(image_id) + "/stage", pieces, length, {})
+        self._transport.upload(path_of(image_id) + "/stage", pieces, length, {})
 
     def start_import(self, image_id: str, wanted: Mapping[str, Any]) -> None:
         """Have the service begin an import; it goes on by itself."""
-        self._transport.request("POST", _path(image_id) + "/import", document=dict(wanted))
+        self._transport.request("POST", path_of(image_id) + "/import", document=dict(wanted))
 
     @contextmanager
     def download(
@@ -63,7 +63,7 @@ class Images:
         headers = {"Range": f"bytes={offset}-"} if offset else {}
         headers |= {"If-Range": validator} if offset and validator else {}
         query = [("prefer", ",".join(prefer))] if prefer else []
-        with self._transport.download(_path(image_id) + "/file", query, headers) as data:
+        with self._transport.download(path_of(image_id) + "/file", query, headers) as data:
             yield data
 
     def retries(self) -> Retries:
@@ -72,7 +72,15 @@ class Images:
 
     def deactivate(self, image_id: str) -> None:
         """Let nobody but administrators have the data."""
-        self._transport.request("POST", _path(image_id) + "/actions/deactivate")
+        self._transport.request("POST", path_of(image_id) + "/actions/deactivate")
+
+    def reactivate(self, image_id: str) -> None:
+        """Let everybody have the data again who may see the image."""
+        self._transport.request("POST", path_of(image_id) + "/actions/reactivate")
+
+    def delete_from(self, image_id: str, store_id: str) -> None:
+        """Take the copy out of this store."""
+        self._transport.request("DELETE", f"/v2/stores/{quote(store_id, safe='')}/{quote(image_id, safe='')}")
 
     def list(self, query: Query = (), limit: int | None = None, most: int | None = None) -> Iterator[Image]:
         """Every image that `query` selects, page after page of `limit`; no more than `most`."""
@@ -100,7 +108,8 @@ class Images:
         return answer
 
 
-def _path(image_id: str) -> str:
+def path_of(image_id: str) -> str:
+    """Where the service has this image."""
     return f"/v2/images/{quote(image_id, safe='', errors='surrogateescape')}"
 
 

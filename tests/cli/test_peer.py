@@ -226,3 +226,18 @@ def test_import_prints_the_same_but_for_what_differs_by_nature(openstack, glance
 )
 def test_imports_that_fail_there_fail_here_with_the_same_code(both, words):
     assert both("image", *words).out == ""
+
+
+@pytest.mark.slow
+def test_members_and_who_may_have_the_data_are_said_as_the_peer_says_them(openstack, glancelite, image):
+    assert glancelite("image", "set", image, "--shared").code == 0
+    assert glancelite("image", "add", "project", image, "lab").code == 0
+    words = ("image", "member", "list", image, "-f", "json")
+    assert json.loads(openstack(*words).stdout) == glancelite(*words).json != []
+    for option, status in (("--deactivate", "deactivated"), ("--activate", "active")):
+        words = ("image", "set", image, option)
+        theirs, ours = openstack(*words), glancelite(*words)
+        assert (theirs.returncode, theirs.stdout) == (ours.code, ours.out) == (0, "")
+        assert glancelite("image", "show", image, "-f", "value", "-c", "status").out.strip() == status
+    words = ("image", "remove", "project", image, "nobody")
+    assert openstack(*words).returncode == glancelite(*words).code == 1

@@ -116,7 +116,7 @@ def test_a_slow_registry_is_asked_again_and_not_taken_for_a_refusal(start_rig: C
 
 
 def test_an_upload_outlives_a_registry_that_is_away_for_longer_than_the_lease(start_rig: Callable[..., Rig]) -> None:
-    rig = start_rig("apart")
+    rig = start_rig("apart", REGISTRY_LEASE_SECONDS="3")
     image = rig.api.create()
     upload = RawUpload(rig.api, image["id"], 2 * BLOCK)
     upload.send(bytes(BLOCK))
