@@ -111,6 +111,19 @@ def test_what_is_whole_already_is_only_checked(glancelite, image, disk, cutter, 
     assert (tmp_path / "out.img").read_bytes() == disk.read_bytes()
 
 
+def test_a_sparse_part_that_ends_with_a_hole_is_gone_on_with_behind_it(glancelite, name, cutter, tmp_path):
+    content = b"begin" + bytes(3 * MIB) + b"end"
+    glancelite("image", "create", name, stdin=content)
+    words = ["image", "save", name, "--file", "out.img", "--resume", "--sparse"]
+    cutter.cuts = [2_000_000]
+
+    glancelite(*words, OS_ENDPOINT=cutter.url)
+
+    assert (tmp_path / "out.img.part").stat().st_size > 1_990_000
+    assert glancelite(*words, OS_ENDPOINT=cutter.url).code == 0
+    assert (tmp_path / "out.img").read_bytes() == content
+
+
 def test_without_resume_nothing_is_left_of_a_cut_save(glancelite, image, cutter, tmp_path):
     cutter.cuts = [1_500_000]
 
