@@ -3,6 +3,8 @@
 import pytest
 from cli.test_peer import openstack, openstack_path  # noqa: F401 - fixtures
 
+pytestmark = pytest.mark.slow
+
 OWN = ("id", "created_at", "updated_at", "file", "owner_specified.openstack.object")
 
 
