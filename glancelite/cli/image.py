@@ -89,7 +89,12 @@ def _make_query(values: dict[str, Any]) -> list[tuple[str, str]]:
     query += [("visibility", visibility)] if visibility else []
     query += [("os_hidden", "true")] if values["hidden"] else []
     query += [("tag", tag) for tag in values["tags"]]
-    return [*query, ("sort", values["sort"])]
+    return [*query, ("sort", ",".join(map(_with_direction, values["sort"].split(","))))]
+
+
+def _with_direction(key: str) -> str:
+    """A key of a sort order; ascending unless said otherwise, as `openstack` has it. The service would descend."""
+    return key if ":" in key else f"{key}:asc"
 
 
 @group.command()
@@ -123,16 +128,16 @@ def set_image(image: str, **values: Any) -> None:
     fields = collect_fields(values, "name", "container_format", "disk_format")
     status = exclusive(values, member.STATUSES)
     project = fields.pop("owner", None) if status else None
-    action = exclusive(values, {"deactivate": "deactivate", "activate": "reactivate"})
+    activates = exclusive(values, {"activate": True, "deactivate": False})
     hidden = exclusive(values, {"hidden": True, "unhidden": False})
     fields |= {} if hidden is None else {"os_hidden": hidden}
     with doing(f"change image '{image}'"):
         images = open_images()
         found = images.find(image)
-        if action:
-            getattr(images, action)(found["id"])
         if status:
             open_members().set_status(found["id"], project or member.own_project(), status)
+        if activates is not None:
+            (images.reactivate if activates else images.deactivate)(found["id"])
         if values["tags"]:
             fields["tags"] = list(dict.fromkeys([*found["tags"], *values["tags"]]))
         changes = [{"op": "replace", "path": _pointer(name), "value": value} for name, value in fields.items()]

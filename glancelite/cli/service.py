@@ -154,8 +154,8 @@ def _start_log(chosen: Mapping[str, Any]) -> None:
 
 
 def _print_timing(ctx: click.Context, exchanges: "Sequence[Exchange]") -> None:
-    """After the result: on stdout below a table, on stderr where stdout is for a program."""
+    """After the result: on stdout below a table, on stderr where stdout is for a program, or for image data."""
     rows = [(f"{each.method} {each.url}", f"{each.seconds:.3f}") for each in exchanges]
     rows.append(("Total", f"{sum(each.seconds for each in exchanges):.3f}"))
-    for_program = ctx.params.get("format", "table") != "table"
+    for_program = ctx.params.get("format") != "table"
     click.echo(draw(("URL", "Seconds"), rows, (False, True)), err=for_program)

@@ -36,7 +36,7 @@ def start(cli: click.Group, run: Run, options: Sequence[str]) -> int:
 
 def _follow(run: Run, options: Sequence[str]) -> int:
     """One command a line; the worst code. What the commands themselves find on standard input is nothing."""
-    lines = sys.stdin.read().splitlines()
+    lines = sys.stdin.buffer.read().decode(errors="surrogateescape").splitlines()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     worst = 0
     for line in lines:

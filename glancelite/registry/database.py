@@ -146,6 +146,10 @@ class Connected:
         except (peewee.OperationalError, peewee.InterfaceError, peewee.InternalError) as error:
             self._forget_connections()
             raise _translated(error) from error
+        except peewee.DatabaseError as error:
+            if type(error) is not peewee.DatabaseError:
+                raise
+            raise RegistryUnavailable(reason=f"database: {error}") from error  # SQLite's word for a damaged file
 
     def _forget_connections(self) -> None:
         """After a failure none that was open before is believed: the server may have gone away."""

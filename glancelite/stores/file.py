@@ -153,8 +153,8 @@ class FileStore(MarkedStore, LocalStore):
         now = time.time()
         with os.scandir(self.directory) as entries:
             for entry in entries:
-                if entry.name.startswith(MARKER):
-                    continue
+                if entry.name.startswith(MARKER) or entry.is_dir(follow_symlinks=False):
+                    continue  # a disk that is mounted here brings its lost+found
                 try:
                     stat = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:

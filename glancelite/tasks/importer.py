@@ -43,6 +43,8 @@ REFUSED = (UnsupportedMediaType, BadRequest, ImageTooLarge)
 """Data that no store would be given, however often it is tried."""
 LEFT = (TaskLost, RegistryUnavailable, RegistryRefused, RegistryFull)
 """Nothing is known of the data by these: the task is gone on with later."""
+NOT_OF_STORE = (*REFUSED, *LEFT, Gone, ImageNotFound)
+"""What no other store would do better."""
 
 log = logging.getLogger(__name__)
 
@@ -120,13 +122,13 @@ def _copy_to_each(job: Job, image: Image, store_ids: Sequence[str]) -> dict[str,
             return ""
         try:
             copy_to(job, image, store_id)
-        except (*REFUSED, *LEFT, Gone, ImageNotFound):
-            useless.set()
-            raise
-        except GlanceliteError as error:
-            log.warning("task %s: store %s: %s", job.task.id, store_id, error)
-            if must_succeed:
+        except Exception as error:
+            is_of_store = isinstance(error, GlanceliteError) and not isinstance(error, NOT_OF_STORE)
+            if must_succeed or not is_of_store:
                 useless.set()
+            if not is_of_store:
+                raise
+            log.warning("task %s: store %s: %s", job.task.id, store_id, error)
             return str(error)
         return ""
 

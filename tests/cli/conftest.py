@@ -60,13 +60,27 @@ def glancelite(environ: dict[str, str], tmp_path: Path) -> Run:
     """Runs a command line; `stdin` is bytes for a pipe, an open file, or nothing at all."""
 
     def run(*args: str | Path, stdin: Any = None, cwd: Path = tmp_path, **env: str | None) -> Done:
-        merged = {name: value for name, value in {**environ, **env}.items() if value is not None}
-        given = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin or subprocess.DEVNULL}
-        argv = command(*map(str, args))
-        done = subprocess.run(argv, env=merged, cwd=cwd, capture_output=True, timeout=60, check=False, **given)
-        return Done(done.returncode, done.stdout, done.stderr.decode())
+        return _run(args, {**environ, **env}, cwd, stdin)
 
     return run
+
+
+@pytest.fixture
+def on_host(tmp_path: Path) -> Run:
+    """Runs a command line where no service is spoken to: those on the host."""
+
+    def run(*args: str | Path, **env: str | None) -> Done:
+        return _run(args, {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **env}, tmp_path, None)
+
+    return run
+
+
+def _run(args: tuple[str | Path, ...], environ: dict[str, str | None], cwd: Path, stdin: Any) -> Done:
+    env = {name: value for name, value in environ.items() if value is not None}
+    given = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin or subprocess.DEVNULL}
+    argv = command(*map(str, args))
+    done = subprocess.run(argv, env=env, cwd=cwd, capture_output=True, timeout=60, check=False, **given)
+    return Done(done.returncode, done.stdout, done.stderr.decode())
 
 
 @pytest.fixture
@@ -81,6 +95,12 @@ def disk(tmp_path: Path) -> Path:
     file = tmp_path / "disk.img"
     file.write_bytes(os.urandom(1_000_000) * 3)
     return file
+
+
+@pytest.fixture
+def queued(glancelite: Run, name: str) -> str:
+    """The id of an image without data."""
+    return glancelite("image", "create", name, "-f", "value", "-c", "id").out.strip()
 
 
 @dataclass

@@ -85,6 +85,8 @@ def test_a_list_is_sorted_and_cut_at_the_server(glancelite, make, name):
 
     assert names(glancelite(*mine)) == ordered
     assert names(glancelite(*mine, "--sort", "name:desc")) == ordered[::-1]
+    assert names(glancelite(*mine, "--sort", "name")) == ordered
+    assert names(glancelite(*mine, "--sort", "status,name")) == ordered
     assert names(glancelite(*mine, "--limit", "1")) == ordered[:1]
     assert names(glancelite(*mine, "--limit", "1", "--max-items", "2")) == ordered[:2]
     assert names(glancelite(*mine, "--max-items", "2")) == ordered[:2]

@@ -31,6 +31,12 @@ def test_data_comes_back_byte_for_byte(glancelite, image, name, disk, tmp_path):
     assert glancelite("image", "save", image, "--chunk-size", "1000").data == disk.read_bytes()
 
 
+def test_what_is_measured_stands_beside_data_on_standard_output(glancelite, image, disk):
+    done = glancelite("image", "save", image, "--timing")
+    assert (done.code, done.data == disk.read_bytes()) == (0, True)
+    assert "| Total" in done.err
+
+
 def test_a_file_that_was_there_is_replaced_through_its_link(glancelite, image, disk, tmp_path):
     (tmp_path / "real.img").write_bytes(b"old")
     (tmp_path / "link.img").symlink_to("real.img")

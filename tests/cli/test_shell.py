@@ -177,3 +177,8 @@ def test_lines_of_a_pipe_are_commands_and_the_worst_code_counts(glancelite: Run,
 )
 def test_a_pipe_ends_with_the_worst_code(glancelite: Run, lines: str, code: int) -> None:
     assert glancelite(stdin=lines.encode()).code == code
+
+
+def test_a_line_that_is_no_text_is_a_wrong_word_like_any_other(glancelite: Run) -> None:
+    done = glancelite(stdin=b"image \xff\n", PYTHONIOENCODING="utf-8:strict")
+    assert (done.code, "There is no command" in done.err, "Traceback" in done.err) == (2, True, False), done.err

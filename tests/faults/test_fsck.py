@@ -73,6 +73,13 @@ def test_an_old_file_that_no_row_names_is_found_and_a_young_one_is_left_for_late
     assert finding.startswith(f"file {name}: no row names it (5 bytes, ")
 
 
+def test_a_directory_is_nobodys_data(stopped: Rig) -> None:
+    """A disk that is mounted there has one of its own."""
+    (stopped.directory / "lost+found").mkdir()
+    age(stopped.directory / "lost+found")
+    assert fsck(stopped) == (0, "clean\n")
+
+
 def test_a_missing_file_is_found(stopped: Rig, image_id: str, file: Path) -> None:
     file.unlink()
 

@@ -116,11 +116,11 @@ def test_a_slow_registry_is_asked_again_and_not_taken_for_a_refusal(start_rig: C
 
 
 def test_an_upload_outlives_a_registry_that_is_away_for_longer_than_the_lease(start_rig: Callable[..., Rig]) -> None:
-    rig = start_rig("apart", REGISTRY_LEASE_SECONDS="3")
+    rig = start_rig("apart")
     image = rig.api.create()
     upload = RawUpload(rig.api, image["id"], 2 * BLOCK)
     upload.send(bytes(BLOCK))
-    rig.wait_status(image["id"], "saving")
+    eventually(rig.all_files, what="a file of an upload that has heard that it has begun")
     rig.kill(rig.daemon("registry"))
     ((alive_until,),) = rig.rows("SELECT MAX(alive_until) FROM processes")
     eventually(lambda: time.time() * 1_000_000 > alive_until, what="an end of all leases")

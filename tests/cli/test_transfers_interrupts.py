@@ -1,0 +1,137 @@
+"""Ctrl-C while data is on its way to the service: what was begun is taken back."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from cli.sending import PATH, Wrong, ids, show
+from harness import command
+
+
+def start_upload(environ, tmp_path, name, *more):
+    """A create whose data has begun to come; it, and the end of its pipe."""
+    reader, writer = os.pipe()
+    words = command("image", "create", name, *more)
+    process = subprocess.Popen(words, stdin=reader, stderr=subprocess.PIPE, env=environ, cwd=tmp_path)
+    os.close(reader)
+    for _ in range(40):
+        os.write(writer, os.urandom(1 << 16))
+    return process, writer
+
+
+def run_pressed(canned, started, environ, cwd, *words):
+    """Run it against a canned service that presses Ctrl-C on what is in `started`; it, and what it said on stderr."""
+    with subprocess.Popen(
+        command(*words), env=environ | {"OS_ENDPOINT": canned.url}, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        cwd=cwd,
+    ) as process:  # fmt: skip
+        started.append(process)
+        return process, process.communicate(timeout=20)[1]
+
+
+def wait_for(glancelite, name, status):
+    deadline = time.monotonic() + 20
+    while glancelite("image", "list", "--name", name, "-f", "value", "-c", "Status").out != f"{status}\n":
+        assert time.monotonic() < deadline
+
+
+@pytest.mark.parametrize("more", [[], ["--protected", "--progress"]], ids=["plain", "protected"])
+def test_ctrl_c_in_the_middle_of_an_upload_leaves_nothing(environ, glancelite, name, tmp_path, more):
+    process, writer = start_upload(environ, tmp_path, name, *more)
+    wait_for(glancelite, name, "saving")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    os.close(writer)
+
+    assert (process.returncode, b"interrupted. The image was deleted again." in err) == (130, True)
+    assert b"Traceback" not in err
+    assert ids(glancelite, name) == []
+
+
+def test_a_second_ctrl_c_does_not_stop_the_cleaning_up(environ, canned, disk, tmp_path):
+    """The service is slow to say what became of the image; Ctrl-C is pressed again meanwhile."""
+    service = Wrong(canned)
+    started: list = []
+
+    def hang(handler):
+        os.kill(started[0].pid, signal.SIGINT)
+        time.sleep(1)
+        handler.close_connection = True
+
+    def answer_late(handler):
+        os.kill(started[0].pid, signal.SIGINT)
+        time.sleep(0.3)
+        handler.say(200, {}, service.image)
+
+    canned.answers |= {("PUT", f"{PATH}/file"): hang, ("GET", PATH): answer_late}
+    process, err = run_pressed(
+        "image", "create", "x", "--file", str(disk), canned=canned, started=started, environ=environ, cwd=tmp_path
+    )
+
+    assert process.returncode == 130
+    assert b"Ctrl-C once more leaves it as it is." in err
+    assert b"The image was deleted again." in err
+    assert b"Traceback" not in err
+    assert service.asked[-1] == ("DELETE", PATH)
+
+
+def test_a_third_ctrl_c_is_obeyed_without_a_traceback(environ, canned, disk, tmp_path):
+    service = Wrong(canned)
+    started: list = []
+
+    def press(handler):
+        os.kill(started[0].pid, signal.SIGINT)
+        time.sleep(0.5)
+        if handler.command == "GET":
+            os.kill(started[0].pid, signal.SIGINT)
+        handler.close_connection = True
+
+    canned.answers |= {("PUT", f"{PATH}/file"): press, ("GET", PATH): press}
+    process, err = run_pressed(
+        "image", "create", "x", "--file", str(disk), canned=canned, started=started, environ=environ, cwd=tmp_path
+    )
+
+    assert (process.returncode, b"Traceback" in err) == (130, False)
+    assert ("DELETE", PATH) not in service.asked
+
+
+def test_ctrl_c_before_the_answer_to_the_creation_leaves_nothing(environ, canned, tmp_path):
+    """The id was chosen here: what came of a request whose answer was not waited for is deleted by it."""
+    started, deleted = [], []
+
+    def make(handler):
+        image = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
+        canned.answers["DELETE", f"/v2/images/{image['id']}"] = lambda other: (
+            deleted.append(image["id"]), other.say(204, {}, b"")
+        )  # fmt: skip
+        os.kill(started[0].pid, signal.SIGINT)
+        time.sleep(1)
+        handler.close_connection = True
+
+    canned.answers["POST", "/v2/images"] = make
+    process, err = run_pressed(canned, started, environ, tmp_path, "image", "create", "x")
+
+    assert (process.returncode, len(deleted), b"Traceback" in err) == (130, 1, False)
+
+
+def test_ctrl_c_in_the_upload_to_an_image_that_was_there_leaves_it_without_data(environ, glancelite, queued, tmp_path):
+    reader, writer = os.pipe()
+    process = subprocess.Popen(
+        command("image", "upload", queued), stdin=reader, stderr=subprocess.PIPE, env=environ, cwd=tmp_path
+    )
+    os.close(reader)
+    for _ in range(40):
+        os.write(writer, os.urandom(1 << 16))
+    deadline = time.monotonic() + 20
+    while show(glancelite, queued)["status"] != "saving":
+        assert time.monotonic() < deadline
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    os.close(writer)
+
+    assert (process.returncode, b"interrupted. The image is " in err) == (130, True)
+    while show(glancelite, queued)["status"] != "queued":
+        assert time.monotonic() < deadline + 20
