@@ -67,9 +67,7 @@ def test_a_second_ctrl_c_does_not_stop_the_cleaning_up(environ, canned, disk, tm
         handler.say(200, {}, service.image)
 
     canned.answers |= {("PUT", f"{PATH}/file"): hang, ("GET", PATH): answer_late}
-    process, err = run_pressed(
-        "image", "create", "x", "--file", str(disk), canned=canned, started=started, environ=environ, cwd=tmp_path
-    )
+    process, err = run_pressed(canned, started, environ, tmp_path, "image", "create", "x", "--file", str(disk))
 
     assert process.returncode == 130
     assert b"Ctrl-C once more leaves it as it is." in err
@@ -90,9 +88,7 @@ def test_a_third_ctrl_c_is_obeyed_without_a_traceback(environ, canned, disk, tmp
         handler.close_connection = True
 
     canned.answers |= {("PUT", f"{PATH}/file"): press, ("GET", PATH): press}
-    process, err = run_pressed(
-        "image", "create", "x", "--file", str(disk), canned=canned, started=started, environ=environ, cwd=tmp_path
-    )
+    process, err = run_pressed(canned, started, environ, tmp_path, "image", "create", "x", "--file", str(disk))
 
     assert (process.returncode, b"Traceback" in err) == (130, False)
     assert ("DELETE", PATH) not in service.asked
