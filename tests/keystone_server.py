@@ -5,17 +5,16 @@ import os
 import signal
 import subprocess
 import time
-import venv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import urllib3
+from environments import CACHE, environment_of
 from harness import free_port
 
 PINNED = ("keystone==30.0.0", "gunicorn==27.0.1")
-ROOT = Path(__file__).parents[1]
 START_SECONDS = 60
 ADMIN = {"username": "root", "password": "secret", "project_name": "admin"}
 
@@ -46,16 +45,9 @@ control_socket_disable = True
 
 
 def install() -> Path:
-    """The environment with Keystone: of GLANCELITE_KEYSTONE_VENV, or made here once."""
+    """The bin folder of an environment with Keystone: of GLANCELITE_KEYSTONE_VENV, or made here once."""
     given = os.environ.get("GLANCELITE_KEYSTONE_VENV")
-    folder = Path(given) if given else ROOT / ".cache/keystone"
-    stamp, wanted = folder / "complete", "\n".join(PINNED)
-    if not given and not (stamp.exists() and stamp.read_text() == wanted):
-        venv.create(folder, clear=True, with_pip=True)
-        pip = [folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PINNED]
-        subprocess.run(pip, check=True)
-        stamp.write_text(wanted)
-    return folder / "bin"
+    return Path(given) / "bin" if given else environment_of(CACHE / "keystone", *PINNED)
 
 
 @dataclass

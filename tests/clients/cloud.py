@@ -4,33 +4,24 @@ service for the one question that a command line asks it.
 
 import json
 import subprocess
-import venv
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+from environments import CACHE, environment_of
 from harness import Api, command, environment
 
 HERE = Path(__file__).parent
-CACHE = HERE.parents[1] / ".cache/clients"
 PASSWORD = "correct horse"
 PROJECTS = {"owner": "9a3f0d6c5b1e4d7f8a2b3c4d5e6f7081", "partner": "0b7d1c2e3f4a5b6c7d8e9f0a1b2c3d4e"}
 
 Run = Callable[..., str]
 
 
-def environment_of(name: str, *packages: str, finish: Callable[[Path], None] = lambda folder: None) -> Path:
-    """The bin folder of a virtual environment with these packages; made once, and again when the list changes."""
-    folder = CACHE / name
-    stamp, wanted = folder / "complete", "\n".join(packages)
-    if not stamp.exists() or stamp.read_text() != wanted:
-        venv.create(folder, clear=True, with_pip=True)
-        pip = [folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
-        subprocess.run(pip, check=True)
-        finish(folder)
-        stamp.write_text(wanted)
-    return folder / "bin"
+def client(name: str, *packages: str, finish: Callable[[Path], None] = lambda folder: None) -> Path:
+    """The bin folder of the environment of this client."""
+    return environment_of(CACHE / "clients" / name, *packages, finish=finish)
 
 
 class Caller(Api):

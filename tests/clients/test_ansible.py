@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from clients.cloud import HERE, PASSWORD, Cloud, Disk, Run, environment_of
+from clients.cloud import HERE, PASSWORD, Cloud, Disk, Run, client
 
 ALL_COLLECTIONS = "12.3.0"
 """The release of the package of all collections; ours is in no smaller one."""
@@ -20,7 +20,7 @@ OURS = "ansible_collections/openstack/cloud/"
 @pytest.fixture(scope="session")
 def bin_folder() -> Path:
     packages = ("ansible-core==2.19.14", "openstacksdk==4.7.*")
-    return environment_of(f"ansible-{ALL_COLLECTIONS}", *packages, finish=_add_collection)
+    return client(f"ansible-{ALL_COLLECTIONS}", *packages, finish=_add_collection)
 
 
 def _add_collection(folder: Path) -> None:

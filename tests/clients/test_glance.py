@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from clients.cloud import HERE, Caller, Cloud, Disk, Run, environment_of
+from clients.cloud import HERE, Caller, Cloud, Disk, Run, client
 
 
 @pytest.fixture(scope="session")
 def bin_folder() -> Path:
-    return environment_of("glanceclient", "python-glanceclient==4.13.0")
+    return client("glanceclient", "python-glanceclient==4.13.0")
 
 
 def test_the_glance_command_does_the_whole_job(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clients.cloud import HERE, PASSWORD, PROJECTS, Caller, Cloud, Disk, Run, enlist, environment_of
+from clients.cloud import HERE, PASSWORD, PROJECTS, Caller, Cloud, Disk, Run, client, enlist
 from fakes.remote import Remote, answer
 from harness import command, environment, make_service, running
 from importing import directory_of, ended_task, reaching, spoiled, tasks_of
@@ -82,7 +82,7 @@ def uri(web: Remote, disk: Disk) -> str:
 @pytest.fixture
 def openstack(run: Run, cloud: Cloud, admin: Caller, tmp_path: Path) -> Callable[..., Any]:
     """Runs `openstack image` as the owner or as the administrator; its JSON, or its text for what has none."""
-    program = environment_of("openstack", "python-openstackclient==10.5.0") / "openstack"
+    program = client("openstack", "python-openstackclient==10.5.0") / "openstack"
     override = f"image_endpoint_override: '{cloud.url}', identity_endpoint_override: '{cloud.identity_url}'"
     lines = [
         f"  {name}: {{auth_type: admin_token, auth: {{token: {caller.token}, endpoint: '{cloud.url}'}}, {override}, "
@@ -101,7 +101,7 @@ def openstack(run: Run, cloud: Cloud, admin: Caller, tmp_path: Path) -> Callable
 @pytest.fixture
 def glance(run: Run, cloud: Cloud) -> Callable[..., str]:
     """Runs `glance` as a caller; what it printed."""
-    program = environment_of("glanceclient", "python-glanceclient==4.13.0") / "glance"
+    program = client("glanceclient", "python-glanceclient==4.13.0") / "glance"
 
     def ask(caller: Caller, *words: object, fails: bool = False) -> str:
         login = ("--os-auth-token", caller.token, "--os-image-url", cloud.url)
@@ -298,6 +298,6 @@ def test_glance_lists_and_shows_tasks(
 def test_the_sdk_imports(
     version: str, run: Run, cloud: Cloud, admin: Caller, is_multi: bool, name: str, disk: Disk, uri: str
 ) -> None:
-    python = environment_of(f"openstacksdk-{version.removesuffix('.*')}", f"openstacksdk=={version}") / "python"
+    python = client(f"openstacksdk-{version.removesuffix('.*')}", f"openstacksdk=={version}") / "python"
     words = (HERE / "programs/sdk_import.py", name, disk.path, uri)
     assert run(python, *words, IS_MULTI="yes" if is_multi else "") == "done\n"

@@ -1,8 +1,8 @@
 """Nova's own module for images."""
 
-from clients.cloud import HERE, Disk, Run, environment_of
+from clients.cloud import HERE, Disk, Run, client
 
 
 def test_nova_snapshots_and_boots(run: Run, name: str, disk: Disk) -> None:
-    python = environment_of("nova", "nova==34.0.0") / "python"
+    python = client("nova", "nova==34.0.0") / "python"
     assert run(python, HERE / "programs/nova_images.py", name, disk.path) == "done\n"

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clients.cloud import PASSWORD, PROJECTS, Cloud, Disk, Run, environment_of
+from clients.cloud import PASSWORD, PROJECTS, Cloud, Disk, Run, client
 
 PARTNER = PROJECTS["partner"]
 
 
 @pytest.fixture(scope="session")
 def program() -> Path:
-    return environment_of("openstack", "python-openstackclient==10.5.0") / "openstack"
+    return client("openstack", "python-openstackclient==10.5.0") / "openstack"
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from clients.cloud import environment_of
+from clients.cloud import client
 from harness import command, free_port
 
 from .conftest import PASSWORD, Cast
@@ -55,7 +55,7 @@ def glancelite(tmp_path) -> Run:
 
 @pytest.fixture(scope="session")
 def program() -> Path:
-    return environment_of("openstack", PEER) / "openstack"
+    return client("openstack", PEER) / "openstack"
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clients.cloud import environment_of
+from clients.cloud import client
 
 from glancelite.api.operations import OPERATIONS
 
@@ -104,7 +104,7 @@ def shell(cast: Cast, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call
     """Runs `openstack` with these words, beside a clouds.yaml that has all callers; the program is loaded once."""
     home = tmp_path_factory.mktemp("openstack")
     (home / "clouds.yaml").write_text(json.dumps(clouds(cast)))
-    words = [environment_of("openstack", PEER) / "python", Path(__file__).with_name("openstack_shell.py")]
+    words = [client("openstack", PEER) / "python", Path(__file__).with_name("openstack_shell.py")]
     with subprocess.Popen(
         words, cwd=home, env={"HOME": str(home)}, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
