@@ -1,14 +1,25 @@
 """A click group that says what an unknown command may have meant, and whose commands may have names of two words."""
 
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class Group(click.Group):
     """Its commands may be groups of this kind again. `import info` may stand beside `import`."""
 
     group_class = type
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Of a name of two words the first, which may be the name of another command."""
+        found = super().shell_complete(ctx, incomplete)
+        for item in found:
+            item.value = item.value.partition(" ")[0]
+        return list({item.value: item for item in reversed(found)}.values())[::-1]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
