@@ -74,6 +74,42 @@ class Root(Group):
         commands = [CompletionItem(name, help=lines[name]) for name in sorted(lines) if name.startswith(incomplete)]
         return commands or click.Command.shell_complete(self, ctx, incomplete)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The peers' spellings of old are commands too, although no list has them."""
+        if not args or args[0] in CLIENT_COMMANDS | HOST_COMMANDS:
+            return super().resolve_command(ctx, args)
+        from .aliases import ALIASES, command_of, translate
+
+        if args[0] not in ALIASES:
+            return super().resolve_command(ctx, args)
+        first = self._find(ctx, command_of(ALIASES[args[0]]))
+        flags = [param for param in first.params if isinstance(param, click.Option) and not param.is_flag]
+        lines = translate(args, {name for param in flags if not param.count for name in param.opts})
+        if len(lines) == 1:
+            return super().resolve_command(ctx, lines[0])
+        return args[0], click.Command(args[0], callback=lambda: self._run_all(ctx, lines)), []
+
+    def _find(self, ctx: click.Context, words: list[str]) -> click.Command:
+        found: click.Command | None = self
+        while words and isinstance(found, click.Group):
+            _, found, words = found.resolve_command(ctx, words)
+        assert found is not None  # noqa: S101 - an unknown name has raised
+        return found
+
+    def _run_all(self, ctx: click.Context, lines: list[list[str]]) -> None:
+        for line in lines:
+            name, command, words = self.resolve_command(ctx, line)
+            assert command is not None  # noqa: S101 - an unknown name has raised
+            with command.make_context(name, words, parent=ctx) as inner:
+                command.invoke(inner)
+
+    def suggest(self, ctx: click.Context) -> list[str]:
+        from .aliases import ALIASES
+
+        return [*self.list_commands(ctx), *ALIASES]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, table in (("Images", CLIENT_COMMANDS), ("On this host", HOST_COMMANDS)):
             with formatter.section(title):

@@ -95,6 +95,7 @@ def _log_in(session: Session, chosen: dict[str, Any]) -> "tuple[Login, Transport
 
 def _end(ctx: click.Context, session: Session, transport: "Transport", first: int) -> None:
     """What follows the result of a command."""
+    ctx.meta.pop(_TRANSPORT, None)
     exchanges = transport.exchanges[first:]
     if settings().get("timing"):
         _print_timing(ctx, exchanges)

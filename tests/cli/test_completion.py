@@ -72,6 +72,9 @@ def test_names_are_completed_written_so_that_a_shell_takes_them_as_they_are(pres
         ("imag", "imag", ["image"]),
         ("serv", "serv", ["server"]),
         ("image impor", "impor", ["import"]),
+        ("image ad", "ad", ["add"]),
+        ("image add ", "", ["project"]),
+        ("image add project my", "my", ["my\\ image"]),
     ],
 )
 def test_the_end_of_the_word_is_what_takes_its_place(press, images, line, piece, found):
