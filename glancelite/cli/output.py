@@ -202,7 +202,7 @@ def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], to_right:
     if not rows and not view.print_empty:
         _print("\n")
     else:
-        _print(draw(titles, rows, to_right, _room(view), _color(titles, rows)) + "\n")
+        _print(draw(titles, rows, to_right, room(view), _color(titles, rows)) + "\n")
 
 
 def _color(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[tuple[int, int], str]:
@@ -214,7 +214,7 @@ def _color(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[tuple[i
     return {(r, c): STATUSES[rows[r][c]] for r, c in cells if rows[r][c] in STATUSES}
 
 
-def _room(view: View) -> int:
+def room(view: View) -> int:
     """How wide a table may be; 0 where there is no limit."""
     if view.max_width is not None:
         return view.max_width

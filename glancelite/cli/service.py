@@ -14,6 +14,7 @@ from glancelite.client.auth import log_in
 from glancelite.client.errors import BadAccess, ClientError, ImportFailed, WaitedEnough
 
 from .options import KEY, SETTINGS, collect
+from .output import View, room
 from .session import Session, name_access
 from .table import draw
 
@@ -161,4 +162,5 @@ def _print_timing(ctx: click.Context, exchanges: "Sequence[Exchange]") -> None:
     rows = [(f"{each.method} {each.url}", f"{each.seconds:.3f}") for each in exchanges]
     rows.append(("Total", f"{sum(each.seconds for each in exchanges):.3f}"))
     below_table = ctx.params.get("format") == "table"
-    click.echo(draw(("URL", "Seconds"), rows, (False, True)), err=not below_table)
+    width = room(View()) if below_table else 0
+    click.echo(draw(("URL", "Seconds"), rows, (False, True), width), err=not below_table)

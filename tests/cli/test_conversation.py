@@ -59,7 +59,9 @@ def test_exit_ends_the_lines_and_an_open_quote_does_not(glancelite):
 
 
 def test_a_line_takes_no_image_data_from_the_lines_after_it(glancelite, name):
-    done = glancelite(stdin=f"image create {name} -f value -c status\nimage delete {name}\n".encode())
+    more_than_is_read_at_once = "# more\n" * 100_000
+    lines = f"image create {name} -f value -c status\n{more_than_is_read_at_once}image delete {name}\n"
+    done = glancelite(stdin=lines.encode())
 
     assert (done.code, done.out) == (0, "queued\n")
 
