@@ -7,20 +7,28 @@ failed, 2 wrong usage, 3 an import that was waited for failed, 4 something was f
 
 import importlib
 import os
+import re
 import signal
 import sys
 import traceback
-from typing import Any, NoReturn
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from glancelite import __version__
 
 from . import options
+from .color import RED, is_colored, paint
 from .group import Group
+from .session import Session
 from .text import printable
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 CLIENT_COMMANDS = {
+    "complete": ("completion:complete", "The same as `completion`, spelled as other clients do."),
     "completion": ("completion:command", "Print the lines that make a shell complete glancelite."),
     "help": ("help:command", "Show the help of a command."),
     "image": ("image:group", "Create, list, show, change, import, save and delete images."),
@@ -38,9 +46,6 @@ HOST_COMMANDS = {
 }
 """Name -> where the command is, and its line in the list: known without loading it."""
 
-_WORDS = "glancelite.words"
-"""Where the click context keeps the command line."""
-
 
 class ClosedPipe(Exception):
     """Who read our output went away."""
@@ -48,10 +53,6 @@ class ClosedPipe(Exception):
 
 class Root(Group):
     """The top of the command line; its commands live in modules that are imported when they are used."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.meta[_WORDS] = tuple(args)
-        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(CLIENT_COMMANDS | HOST_COMMANDS)
@@ -65,6 +66,49 @@ class Root(Group):
         if cmd_name in CLIENT_COMMANDS:
             options.accept_everywhere(command)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        from click.shell_completion import CompletionItem
+
+        lines = {name: line for name, (_, line) in (CLIENT_COMMANDS | HOST_COMMANDS).items()}
+        commands = [CompletionItem(name, help=lines[name]) for name in sorted(lines) if name.startswith(incomplete)]
+        return commands or click.Command.shell_complete(self, ctx, incomplete)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The peers' spellings of old are commands too, although no list has them."""
+        if not args or args[0] in CLIENT_COMMANDS | HOST_COMMANDS:
+            return super().resolve_command(ctx, args)
+        from .aliases import ALIASES, command_of, translate
+
+        if args[0] not in ALIASES:
+            return super().resolve_command(ctx, args)
+        first = self._find(ctx, command_of(ALIASES[args[0]]))
+        flags = [param for param in first.params if isinstance(param, click.Option) and not param.is_flag]
+        lines = translate(args, {name for param in flags if not param.count for name in param.opts})
+        if len(lines) == 1:
+            return super().resolve_command(ctx, lines[0])
+        return args[0], click.Command(args[0], callback=lambda: self._run_all(ctx, lines)), []
+
+    def _find(self, ctx: click.Context, words: list[str]) -> click.Command:
+        found: click.Command | None = self
+        while words and isinstance(found, click.Group):
+            _, found, words = found.resolve_command(ctx, words)
+        assert found is not None  # noqa: S101 - an unknown name has raised
+        return found
+
+    def _run_all(self, ctx: click.Context, lines: list[list[str]]) -> None:
+        for line in lines:
+            name, command, words = self.resolve_command(ctx, line)
+            assert command is not None  # noqa: S101 - an unknown name has raised
+            with command.make_context(name, words, parent=ctx) as inner:
+                command.invoke(inner)
+
+    def suggest(self, ctx: click.Context) -> list[str]:
+        from .aliases import ALIASES
+
+        return [*self.list_commands(ctx), *ALIASES]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, table in (("Images", CLIENT_COMMANDS), ("On this host", HOST_COMMANDS)):
@@ -91,20 +135,27 @@ class Root(Group):
 def cli(ctx: click.Context) -> int | None:
     """An image service that speaks the OpenStack Image API, and its client.
 
-    Options below may stand before or after the command. Without a command it is a shell: it takes one command after
-    the other, from a terminal or line by line from standard input.
+    Options below may stand before or after the command. Without a command this is a shell: with a prompt, or with a
+    command on each line of standard input.
     """
     if ctx.invoked_subcommand is not None:
         return None
-    from . import shell
+    session = ctx.ensure_object(Session)
+    if session.is_shell:
+        raise click.UsageError("There is no command.", ctx)
+    from .shell import run_shell
 
-    return shell.start(cli, run, ctx.meta[_WORDS])
+    return run_shell(run, session)
 
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
+    if instruction := os.environ.get("_GLANCELITE_COMPLETE"):
+        from .words import answer
+
+        sys.exit(answer(cli, instruction))
     try:
-        code = run(sys.argv[1:])
+        code = run(sys.argv[1:], Session())
     except KeyboardInterrupt:
         code = 130
     if code == 130:
@@ -112,34 +163,65 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
-def run(args: list[str]) -> int:
+def run(args: list[str], session: Session) -> int:
     """Run one command; return the code to exit with."""
+    session.begin()
+    name = "" if session.is_shell else "glancelite"
     try:
-        result = cli.main(args, prog_name="glancelite", standalone_mode=False)
+        result = cli.main(args, prog_name=name, standalone_mode=False, obj=session)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except (ClosedPipe, BrokenPipeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 141
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        click.echo(f"Error: Cannot write the output: {error.strerror or error}.", err=True)
+        _drop_output()
+        _say(f"Cannot write the output: {error.strerror or error}.", session)
         return 1
     except click.Abort:
         return 130
     except click.ClickException as error:
-        _explain(error)
+        _explain(error, args, session)
         return error.exit_code
+    finally:
+        session.end()
 
 
-def _explain(error: click.ClickException) -> None:
-    if options.wants_debug():
+def _drop_output() -> None:
+    """Nothing can be written any more: what is left in the buffer must not be tried once more at the end."""
+    if not sys.stdout.isatty():
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _explain(error: click.ClickException, args: list[str], session: Session) -> None:
+    if options.wants_debug(args, session.said):
         traceback.print_exception(error)
     message = error.format_message()
+    if type(error).__name__ == "NoArgsIsHelpError":
+        click.echo(message, err=True)
+        return
     if isinstance(error, click.UsageError) and error.ctx is not None:
         message = _complete_option(error, error.ctx) or message
-        message += f"\nTry '{error.ctx.command_path} --help'."
-    click.echo(f"Error: {printable(message)}", err=True)
+        message += _suggest_value(error)
+        message += f"\nTry '{error.ctx.command_path} --help'." if error.ctx.command_path else "\nTry 'help'."
+    _say(message, session)
+
+
+def _say(message: str, session: Session) -> None:
+    prefix = paint("Error:", RED if is_colored(session.said, sys.stderr) else None)
+    click.echo(f"{prefix} {printable(message)}", err=True, color=True)
+    if session.log:
+        session.log.note_error(message)
+
+
+def _suggest_value(error: click.UsageError) -> str:
+    """The value nearest to one that is not among those an option takes."""
+    param = error.param if isinstance(error, click.BadParameter) else None
+    refused = re.match("'(.*)' is not one of", error.message)
+    if param is None or refused is None or not isinstance(param.type, click.Choice):
+        return ""
+    near = get_close_matches(refused[1], [str(choice) for choice in param.type.choices], n=1, cutoff=0.5)
+    return f" Did you mean '{near[0]}'?" if near else ""
 
 
 def _complete_option(error: click.UsageError, ctx: click.Context) -> str:

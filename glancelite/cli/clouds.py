@@ -53,7 +53,7 @@ def _read_first(
         if not file.is_file():
             raise click.UsageError(f"${variable} names {file}, which is no file.")
         return file, _read(file)
-    for folder in [beside.parent] if beside else _places(environ):
+    for folder in [*([beside.parent] if beside else []), *_places(environ)]:
         for ending in _ENDINGS:
             file = folder / f"{stem}.{ending}"
             if file.is_file():

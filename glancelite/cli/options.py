@@ -3,14 +3,16 @@ line, the environment or clouds.yaml. Precedence: option, environment, clouds.ya
 """
 
 import os
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import click
 from click.core import ParameterSource
 
 from . import clouds
+from .color import CHOICES
+from .kinds import give_kind
+from .session import Session
 
 KEY = "glancelite.given"
 """Where the click context keeps what was given on the command line."""
@@ -66,13 +68,16 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("timeout", "--timeout", "GLANCELITE_TIMEOUT", "Seconds to wait for an answer.", click.FloatRange(0.001)),
     Setting("retries", "--retries", "GLANCELITE_RETRIES", "How often to try again what can be repeated and failed for "
             "the moment; 0 unless said.", click.IntRange(0)),
+    Setting("log_file", "--log-file", "", "Also write the log to this file, with the time of each line."),
+    Setting("color", "--color", "", "auto (default), always or never; NO_COLOR and FORCE_COLOR are heeded.",
+            click.Choice(CHOICES)),
     Setting("timing", "--timing", "", "Show how long each request took.", True),
     Setting("debug", "--debug", "GLANCELITE_DEBUG GLANCECLIENT_DEBUG", "Show requests, answers and tracebacks.", True),
     Setting("verbose", "-v --verbose", "", "Say more; -vv: as --debug without tracebacks.", int),
     Setting("quiet", "-q --quiet", "", "Say nothing but results, warnings and errors.", True),
     Setting("yes", "-y --yes", "", "Ask no questions.", True),
     *(Setting(f"unused_{name}", f"--os-{name}-api-version", "", "Of another service: ignored.", hidden="*")
-      for name in ("compute", "identity", "network", "volume", "object", "placement")),
+      for name in ("accelerator", "compute", "identity", "network", "object", "placement", "share", "volume")),
     Setting("unused_beta", "--os-beta-command", "", "Ignored.", True, hidden="*"),
 )
 # fmt: on
@@ -83,10 +88,12 @@ _NO = ("", "0", "false", "no", "off")
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    session = ctx.ensure_object(Session)
+    said = ctx.meta.setdefault(KEY, session.said)
     name = param.name or ""
     if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-        ctx.meta.setdefault(KEY, {})[name.removesuffix("_old")] = value
-        if name.removesuffix("_old") in SECRETS and value:
+        said[name.removesuffix("_old")] = value
+        if name.removesuffix("_old") in SECRETS and value and not session.is_shell:
             _blank_title(value)
 
 
@@ -117,6 +124,8 @@ def _make(setting: Setting) -> list[click.Option]:
 def global_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator: the root's visible copy of the global options."""
     made = [option for setting in SETTINGS for option in _make(setting)]
+    for option in made:
+        give_kind(option)
     command.__click_params__ = [*getattr(command, "__click_params__", []), *reversed(made)]  # type: ignore[attr-defined]
     return command
 
@@ -130,6 +139,8 @@ def accept_everywhere(command: click.Command) -> None:
 
 
 def _add(command: click.Command, copies: list[click.Option]) -> None:
+    for param in command.params:
+        give_kind(param)
     taken = {name for param in command.params for name in param.opts}
     command.params += [option for option in copies if not taken & set(option.opts)]
     command.epilog = "Global options (glancelite --help) may stand here too."
@@ -138,9 +149,11 @@ def _add(command: click.Command, copies: list[click.Option]) -> None:
             _add(child, copies)
 
 
-def wants_debug() -> bool:
+def wants_debug(args: Collection[str], said: Mapping[str, Any]) -> bool:
     """Was --debug given? Asked where no click context is left."""
-    return "--debug" in sys.argv or any(_first(each, os.environ) for each in SETTINGS if each.key == "debug")
+    if "--debug" in args or said.get("debug"):
+        return True
+    return any(_first(each, os.environ) for each in SETTINGS if each.key == "debug")
 
 
 def collect(ctx: click.Context, environ: Mapping[str, str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from .color import STATUSES, is_colored, said_now
 from .table import draw
 from .text import printable
 
@@ -201,10 +202,19 @@ def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], to_right:
     if not rows and not view.print_empty:
         _print("\n")
     else:
-        _print(draw(titles, rows, to_right, _room(view)) + "\n")
+        _print(draw(titles, rows, to_right, room(view), _color(titles, rows)) + "\n")
 
 
-def _room(view: View) -> int:
+def _color(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[tuple[int, int], str]:
+    """Where a table says in which status something is."""
+    if not is_colored(said_now(), sys.stdout):
+        return {}
+    cells = [(r, c) for r, row in enumerate(rows) for c, title in enumerate(titles)
+             if title == "Status" or (title == "Value" and row[0] == "status")]  # fmt: skip
+    return {(r, c): STATUSES[rows[r][c]] for r, c in cells if rows[r][c] in STATUSES}
+
+
+def room(view: View) -> int:
     """How wide a table may be; 0 where there is no limit."""
     if view.max_width is not None:
         return view.max_width

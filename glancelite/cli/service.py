@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,15 +13,16 @@ from glancelite import __version__
 from glancelite.client.auth import log_in
 from glancelite.client.errors import BadAccess, ClientError, ImportFailed, WaitedEnough
 
-from .options import collect
+from .options import KEY, SETTINGS, collect
+from .output import View, room
+from .session import Session, name_access
 from .table import draw
 
 _CACHE, _TRANSPORT = "glancelite.settings", "glancelite.transport"
 """Where the click context keeps what a command has of each but once."""
-_KEPT: ContextVar["dict[str, Transport] | None"] = ContextVar("kept", default=None)
-"""In a shell: the connections of all its commands, by the settings they were opened with."""
 
 if TYPE_CHECKING:
+    from glancelite.client.auth import Login
     from glancelite.client.images import Images
     from glancelite.client.members import Members
     from glancelite.client.offers import Offers
@@ -37,6 +38,8 @@ def doing(what: str) -> Iterator[None]:
     except BadAccess as error:
         raise click.UsageError(str(error)) from error
     except ClientError as error:
+        if getattr(error, "status", None) == 401:
+            click.get_current_context().ensure_object(Session).opened.clear()
         raise failure(f"Cannot {what}: {error}", error) from error
 
 
@@ -64,48 +67,45 @@ def open_images() -> "Images":
     return Images(open_transport())
 
 
-@contextmanager
-def connections_kept() -> Iterator[None]:
-    """Commands in this block log in once and share a connection, where they are given the same settings."""
-    kept: dict[str, Transport] = {}
-    before = _KEPT.set(kept)
-    try:
-        yield
-    finally:
-        _KEPT.reset(before)
-        for transport in kept.values():
-            transport.close()
-
-
 def open_transport() -> "Transport":
-    """Log in; the connection ends with the command, which has but one, or with the shell."""
+    """Log in; the connection ends with the command, and in a shell with the shell."""
     ctx = click.get_current_context()
     if _TRANSPORT in ctx.meta:
         opened: Transport = ctx.meta[_TRANSPORT]
         return opened
     chosen = settings()
-    _start_log(chosen)
-    kept, key = _KEPT.get(), repr(sorted(chosen.items()))
-    transport = kept.get(key) if kept is not None else None
-    if transport is None:
-        transport = _connect(chosen)
-        if kept is None:
-            ctx.call_on_close(transport.close)
-        else:
-            kept[key] = transport
-    if chosen.get("timing"):
-        earlier = len(transport.exchanges)
-        ctx.call_on_close(lambda: _print_timing(ctx, transport.exchanges[earlier:]))
+    _start_log(ctx, chosen)
+    session = ctx.ensure_object(Session)
+    with doing("log in"):
+        _, transport = _log_in(session, chosen)
+    ctx.call_on_close(partial(_end, ctx, session, transport, len(transport.exchanges)))
     ctx.meta[_TRANSPORT] = transport
     return transport
 
 
-def _connect(chosen: dict[str, Any]) -> "Transport":
+def _log_in(session: Session, chosen: dict[str, Any]) -> "tuple[Login, Transport]":
     from glancelite.client.transport import Transport
 
-    _ask_password(chosen)
-    with doing("log in"):
-        return Transport(log_in(chosen), chosen, f"glancelite/{__version__}")
+    access = name_access(chosen)
+    if access not in session.opened:
+        _ask_password(chosen)
+        login = log_in(chosen)
+        session.opened[access] = login, Transport(login, chosen, f"glancelite/{__version__}")
+    return session.opened[access]
+
+
+def _end(ctx: click.Context, session: Session, transport: "Transport", first: int) -> None:
+    """What follows the result of a command."""
+    ctx.meta.pop(_TRANSPORT, None)
+    exchanges = transport.exchanges[first:]
+    if settings().get("timing"):
+        _print_timing(ctx, exchanges)
+    if any(each.method not in ("GET", "HEAD") for each in exchanges):
+        from .names import forget
+
+        forget(settings())
+    if not session.is_shell:
+        transport.close()
 
 
 def open_members() -> "Members":
@@ -142,20 +142,25 @@ def _ask_password(chosen: dict[str, Any]) -> None:
         chosen["password"] = click.prompt("Password", hide_input=True, err=True)
 
 
-def _start_log(chosen: Mapping[str, Any]) -> None:
-    import logging
+def _start_log(ctx: click.Context, chosen: Mapping[str, Any]) -> None:
+    from .log import Log
 
-    verbose = int(chosen.get("verbose", 0))
-    level = logging.DEBUG if chosen.get("debug") or verbose > 1 else logging.INFO if verbose else logging.WARNING
-    logging.getLogger().addHandler(logging.NullHandler())
-    ours = logging.getLogger("glancelite.client")
-    ours.setLevel(level)
-    ours.handlers[:] = [logging.StreamHandler(sys.stderr)]  # of the command before it, in a shell
+    session = ctx.ensure_object(Session)
+    session.log = session.log or Log(chosen)
+    if chosen.get("verbose"):
+        for param in _unused(ctx):
+            click.echo(f"{param} is of other services, and ignored.", err=True)
+
+
+def _unused(ctx: click.Context) -> list[str]:
+    said = ctx.meta.get(KEY, {})
+    return [each.flags for each in SETTINGS if each.key.startswith("unused_") and each.key in said]
 
 
 def _print_timing(ctx: click.Context, exchanges: "Sequence[Exchange]") -> None:
-    """After the result: on stdout below a table, on stderr where stdout is for a program, or for image data."""
+    """After the result: below a table on stdout; on stderr where stdout is for a program, or for image data."""
     rows = [(f"{each.method} {each.url}", f"{each.seconds:.3f}") for each in exchanges]
     rows.append(("Total", f"{sum(each.seconds for each in exchanges):.3f}"))
-    for_program = ctx.params.get("format") != "table"
-    click.echo(draw(("URL", "Seconds"), rows, (False, True)), err=for_program)
+    below_table = ctx.params.get("format") == "table"
+    width = room(View()) if below_table else 0
+    click.echo(draw(("URL", "Seconds"), rows, (False, True), width), err=not below_table)

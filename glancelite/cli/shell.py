@@ -1,142 +1,186 @@
-"""The shell: `glancelite` without a command. Command after command, with one login for all of them.
-
-On a terminal it has a prompt, completion and a history, in which no line with a secret is kept. Otherwise it runs the
-lines of its standard input and ends with the worst of their codes.
+"""`glancelite` without a command: a shell. From a terminal it has a prompt, history and completion; from anywhere else
+it runs a command a line and exits with the worst code.
 """
 
 import os
+import re
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
-from click.shell_completion import ShellComplete
 
-from .options import SECRETS
-from .service import connections_kept
+from glancelite import __version__
+
+from .session import Session
 
 PROMPT = "(glancelite) "
-_HISTORY = 1000
-_CLOSED_PIPE = 141
-_LEAVE = ("exit", "quit")
-_OWN_NAMES = ("glancelite", "openstack")
+LEAVE = ("exit", "quit")
+OWN_NAMES = ("glancelite", "openstack")
 """Lines may begin with these, as they do in documents."""
+KEPT = 1000
+"""Lines of history."""
+_SECRET = re.compile(r"(^|\s)--\S*(pass|token|secret)|://[^/\s]*@", re.IGNORECASE)
+"""A line with one of these is in no history."""
 
-Run = Callable[[list[str]], int]
+Run = Callable[[list[str], Session], int]
 
 
-def start(cli: click.Group, run: Run, options: Sequence[str]) -> int:
-    """Run commands until the input ends, each with the global options that the shell was started with."""
-    with connections_kept():
+def run_shell(run: Run, session: Session) -> int:
+    """Run commands until there are no more; returns the code to exit with."""
+    session.is_shell, session.options = True, dict(session.said)
+    try:
         if sys.stdin.isatty():
-            return _Terminal(cli, run, options).talk()
-        return _follow(run, options)
+            _converse(run, session)
+            return 0
+        return _run_all(_lines_of_input(), run, session)
+    finally:
+        for _, transport in session.opened.values():
+            transport.close()
 
 
-def _follow(run: Run, options: Sequence[str]) -> int:
-    """One command a line; the worst code. What the commands themselves find on standard input is nothing."""
-    lines = sys.stdin.buffer.read().decode(errors="surrogateescape").splitlines()
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+def _run_all(lines: Iterator[str], run: Run, session: Session) -> int:
     worst = 0
     for line in lines:
-        words = _split(line)
-        if words and words[0] in _LEAVE:
+        code = _run_line(line, run, session)
+        if code is None:
             break
-        code = 2 if words is None else run([*options, *words]) if words else 0
         worst = max(worst, code)
-        if code == _CLOSED_PIPE:
+        if code in (130, 141):
             break
     return worst
 
 
-def _split(line: str) -> list[str] | None:
-    """The words of a line, as a shell would have them; None where it is not complete."""
+def _lines_of_input() -> Iterator[str]:
+    """The lines, from where no command can read them: one that takes image data from a pipe gets nothing."""
+    sys.stdout.flush()
+    with os.fdopen(os.dup(0), errors="surrogateescape") as lines:
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.close(nothing)
+        yield from iter(lines.readline, "")
+
+
+def _run_line(line: str, run: Run, session: Session) -> int | None:
+    """The code of one line's command; None: leave."""
     try:
         words = shlex.split(line, comments=True)
     except ValueError as error:
-        click.echo(f"Error: {error}: {line}", err=True)
+        click.echo(f"Error: {error}: {line.strip()}", err=True)
+        return 2
+    if words and words[0] in OWN_NAMES:
+        words = words[1:]
+    if not words:
+        return 0
+    if words[0] in LEAVE:
         return None
-    return words[1:] if words and words[0] in _OWN_NAMES else words
+    try:
+        return run(words, session)
+    except KeyboardInterrupt:
+        return 130
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
 
 
-class _Terminal:
-    """The conversation with a person."""
+def _converse(run: Run, session: Session) -> None:
+    if not session.said.get("quiet"):
+        click.echo(f"glancelite {__version__}. `help` lists the commands, Ctrl-D leaves.", err=True)
+    remember = _start_readline(session)
+    while True:
+        try:
+            line = input(PROMPT if sys.stdout.isatty() else "")
+        except KeyboardInterrupt:
+            click.echo(err=True)
+            continue
+        except EOFError:
+            click.echo(err=True)
+            return
+        remember(line)
+        code = _run_line(line, run, session)
+        if code is None or code == 141:
+            return
 
-    def __init__(self, cli: click.Group, run: Run, options: Sequence[str]) -> None:
+
+def _start_readline(session: Session) -> Callable[[str], None]:
+    """Give `input` history and completion, where Python has readline; returns what keeps a line."""
+    try:
+        import readline
+    except ImportError:
+        return lambda line: None
+    file = _open_history()
+    readline.set_auto_history(False)
+    readline.set_history_length(KEPT)
+    if file:
+        readline.read_history_file(file)
+    readline.set_completer_delims(" \t\n")
+    readline.set_completer(_Completer(session))
+    is_libedit = "libedit" in (readline.__doc__ or "")
+    readline.parse_and_bind("bind ^I rl_complete" if is_libedit else "tab: complete")
+
+    def remember(line: str) -> None:
+        last = readline.get_history_item(readline.get_current_history_length())
+        if not line.strip() or line == last or _SECRET.search(line):
+            return
+        readline.add_history(line)
+        if file and not is_libedit:
+            readline.append_history_file(1, file)
+        elif file:
+            readline.write_history_file(file)
+
+    return remember
+
+
+def _open_history() -> str | None:
+    """The file, made when it is missing, for nobody else to read; None where it cannot be used."""
+    home = os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()
+    file = Path(home) / "glancelite" / "history"
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        with file.open("r+b"):
+            return str(file)
+    except OSError:
+        return None
+
+
+class _Completer:
+    """What readline asks for candidates, one number after the other."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._found: list[str] = []
+
+    def __call__(self, piece: str, number: int) -> str | None:
+        if number == 0:
+            try:
+                self._found = self._find(piece)
+            except Exception:  # readline has no place for an error, and nobody asked for one
+                self._found = []
+        return self._found[number] if number < len(self._found) else None
+
+    def _find(self, piece: str) -> list[str]:
         import readline
 
-        self._readline, self._cli, self._run, self._options = readline, cli, run, options
-        self._found: list[str] = []
-        readline.set_auto_history(False)
-        readline.set_completer_delims(" \t\n")
-        readline.set_completer(self._complete)
-        readline.parse_and_bind("tab: complete")
+        from . import cli
+        from .words import Completion, fit, read_line
 
-    def talk(self) -> int:
-        file = _history_file()
-        self._load(file)
-        try:
-            while (line := self._read()) is not None:
-                self._remember(line)
-                words = _split(line)
-                if words and words[0] in _LEAVE:
-                    break
-                if words and self._run([*self._options, *words]) == _CLOSED_PIPE:
-                    return _CLOSED_PIPE
-        finally:
-            self._keep(file)
-        return 0
-
-    def _read(self) -> str | None:
-        """The next line; None at the end. Ctrl-C gives up a line, not the shell."""
-        while True:
-            try:
-                return input(PROMPT)
-            except EOFError:
-                print()
-                return None
-            except KeyboardInterrupt:
-                print()
-
-    # History ----------------------------------------------------------------------------------------------------------
-
-    def _remember(self, line: str) -> None:
-        if line.strip() and not any(f"--os-{secret.replace('_', '-')}" in line for secret in SECRETS):
-            self._readline.add_history(line)
-
-    def _load(self, file: Path) -> None:
-        try:
-            self._readline.read_history_file(file)
-        except OSError:
-            return  # there is none yet, or none that can be read
-
-    def _keep(self, file: Path) -> None:
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.touch(mode=0o600)
-            self._readline.set_history_length(_HISTORY)
-            self._readline.write_history_file(file)
-        except OSError as error:
-            click.echo(f"The history is not kept: {error.strerror}: {file}", err=True)
-
-    # Completion -------------------------------------------------------------------------------------------------------
-
-    def _complete(self, text: str, state: int) -> str | None:
-        if state == 0:
-            self._found = self._find(text)
-        return self._found[state] if state < len(self._found) else None
-
-    def _find(self, text: str) -> list[str]:
-        before = self._readline.get_line_buffer()[: self._readline.get_begidx()]
-        try:
-            words = shlex.split(before)
-            items = ShellComplete(self._cli, {}, "glancelite", "").get_completions(words, text)
-        except Exception:  # a completion that cannot be made is none
-            return []
-        return [f"{item.value} " for item in items if item.type == "plain"]
+        line = read_line(readline.get_line_buffer()[: readline.get_endidx()])
+        self._session.begin()
+        found = []
+        for item in Completion(cli, {"obj": self._session}, "", "").get_completions(line.words, line.incomplete):
+            values = _list_files(item.value, item.type == "dir") if item.type in ("file", "dir") else [item.value]
+            for value in values:
+                end = "" if value.endswith("/") else line.quote + " "
+                fitting = fit(value, line.written, piece)
+                found += [] if fitting is None else [fitting + end]
+        return found
 
 
-def _history_file() -> Path:
-    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
-    return Path(home) / "glancelite" / "history"
+def _list_files(begin: str, is_dir: bool) -> list[str]:
+    """Paths that begin like this; those of folders end with a slash."""
+    folder, slash, name = begin.rpartition("/")
+    here = Path(folder + slash).expanduser()
+    hidden = name.startswith(".")
+    found = [path for path in here.iterdir() if path.name.startswith(name) and hidden is path.name.startswith(".")]
+    return sorted(folder + slash + path.name + "/" * path.is_dir() for path in found if path.is_dir() or not is_dir)

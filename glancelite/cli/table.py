@@ -1,24 +1,30 @@
 """Draws tables of text with a frame, in the shape that `openstack` prints, fitted to a width when asked."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
+from types import MappingProxyType
 
+from .color import paint
 from .text import printable, width
 
 NARROWEST = 8
 
 
-def draw(titles: Sequence[str], rows: Sequence[Sequence[str]], to_right: Sequence[bool], most: int = 0) -> str:
-    """The table as text; no wider than `most` columns where its cells can be wrapped so far (0: as wide as it is)."""
+def draw(titles: Sequence[str], rows: Sequence[Sequence[str]], to_right: Sequence[bool], most: int = 0,
+         colors: Mapping[tuple[int, int], str] = MappingProxyType({})) -> str:  # fmt: skip
+    """The table as text; no wider than `most` columns where its cells can be wrapped so far (0: as wide as it is).
+
+    `colors` are those of cells, by row and column.
+    """
     rows = [[printable(cell) for cell in row] for row in rows]
     titles = [printable(title) for title in titles]
     widths = [max(_width(row[i]) for row in (titles, *rows)) for i in range(len(titles))]
     widths = _shrink(widths, most - 3 * len(widths) - 1) if most else widths
     frame = "+" + "+".join("-" * (size + 2) for size in widths) + "+"
     lines = [frame, *_row(titles, widths, to_right), frame]
-    for row in rows:
-        lines += _row(row, widths, to_right)
+    for number, row in enumerate(rows):
+        lines += _row(row, widths, to_right, [colors.get((number, i)) for i in range(len(row))])
     return "\n".join([*lines, frame])
 
 
@@ -34,11 +40,14 @@ def _shrink(widths: list[int], room: int) -> list[int]:
     return widths
 
 
-def _row(cells: Sequence[str], widths: Sequence[int], to_right: Sequence[bool]) -> list[str]:
+def _row(
+    cells: Sequence[str], widths: Sequence[int], to_right: Sequence[bool], colors: Sequence[str | None] = ()
+) -> list[str]:
     stacks = [_wrap(cell, size) for cell, size in zip(cells, widths, strict=True)]
     lines = []
     for parts in zip_longest(*stacks, fillvalue=""):
-        padded = (_pad(*place) for place in zip(parts, widths, to_right, strict=True))
+        padded = [_pad(*place) for place in zip(parts, widths, to_right, strict=True)]
+        padded = [paint(*place) for place in zip(padded, colors, strict=True)] if any(colors) else padded
         lines.append("| " + " | ".join(padded) + " |")
     return lines
 

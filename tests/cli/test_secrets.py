@@ -8,12 +8,12 @@ import pytest
 from harness import command, environment
 
 
-@pytest.mark.parametrize("option", ["--os-password", "--os-token"])
+@pytest.mark.parametrize("option", ["--os-password", "--os-token", "--os-auth-token"])
 def test_a_secret_on_the_command_line_is_blanked_from_the_process_title(option: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         words = command("--os-endpoint", url, "--os-auth-type", "http_basic", "--os-username", "u", option, "hunter2")
-        if option == "--os-token":
+        if option != "--os-password":
             words = command("--os-endpoint", url, "--os-auth-type", "token", option, "hunter2")
         process = subprocess.Popen([*words, "image", "list"], env=environment(), stderr=subprocess.DEVNULL)
         try:

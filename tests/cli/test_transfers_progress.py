@@ -77,7 +77,8 @@ def test_a_pipe_has_bytes_and_a_rate_and_no_bar(environ, name, big):
 
 def test_an_error_does_not_stand_behind_the_bar(environ, name, big):
     code, screen = at_terminal(
-        ["image", "create", name, "--file", big, "--progress", "--disk-format", "qcow2"], environ
+        ["image", "create", name, "--file", big, "--progress", "--disk-format", "qcow2"],
+        environ | {"NO_COLOR": "1"},
     )
 
     assert code == 1

@@ -67,8 +67,9 @@ def test_shells_are_told_how_to_complete(glancelite, shell):
 def test_commands_and_options_are_completed(glancelite):
     words = {"_GLANCELITE_COMPLETE": "bash_complete"}
 
-    assert "plain,create" in glancelite(**words, COMP_WORDS="glancelite image cr", COMP_CWORD="2").out
-    assert "plain,--disk-format" in glancelite(**words, COMP_WORDS="glancelite image create --dis", COMP_CWORD="3").out
+    assert "plain\tcreate" in glancelite(**words, COMP_LINE="glancelite image cr", COMP_PIECE="cr").out
+    line = {"COMP_LINE": "glancelite image create --dis", "COMP_PIECE": "--dis"}
+    assert "plain\t--disk-format" in glancelite(**words, **line).out
 
 
 @pytest.mark.parametrize(
