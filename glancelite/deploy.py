@@ -158,7 +158,7 @@ def build_services(config: Config) -> Services:
     """Everything the use-cases need; nothing is opened or asked yet."""
     _check_sendfile(config["sendfile_header"])
     image = _image_schema(config)
-    rules = policy.Policy(_read_policies(config), only_new=config["oslo_policy.enforce_new_defaults"])
+    rules = open_policy(config)
     return Services(
         config=config,
         registry=_open_registry(config),
@@ -211,8 +211,15 @@ def _validator(image: schemas.Schema) -> Validator:
         raise ConfigError(reason=f"The image schema cannot be used: {error}") from error
 
 
-def _read_policies(config: Config) -> dict[str, str]:
-    """Rules by name from the policy file and those of the policy directories; of two the later counts."""
+def open_policy(config: Config) -> policy.Policy:
+    """The rules in force."""
+    written = {name: text for name, (text, _) in read_policies(config).items()}
+    return policy.Policy(written, only_new=config["oslo_policy.enforce_new_defaults"])
+
+
+def read_policies(config: Config) -> dict[str, tuple[str, str]]:
+    """Rules by name, each with its file, from the policy file and those of the policy directories; of two the later
+    counts."""
     file = config["oslo_policy.policy_file"]
     files = [file] if file else []
     for folder in config["oslo_policy.policy_dirs"]:
@@ -221,7 +228,7 @@ def _read_policies(config: Config) -> dict[str, str]:
         except OSError as error:
             raise ConfigError(reason=f"The policy directory {folder} cannot be read: {error}.") from error
         files += [str(Path(folder) / name) for name in names if Path(name).suffix in (".yaml", ".yml", ".json")]
-    return {name: text for found in files for name, text in _read_policy(found).items()}
+    return {name: (text, found) for found in files for name, text in _read_policy(found).items()}
 
 
 def _read_policy(file: str) -> dict[str, str]:
