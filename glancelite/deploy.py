@@ -19,7 +19,7 @@ from typing import Any
 from wsgiref.types import WSGIApplication
 
 import yaml
-from paste.deploy import loadapp
+from paste.deploy import loadapp, loadwsgi
 
 from . import config as configuration
 from . import fetch
@@ -288,6 +288,16 @@ def find_ini(role: str, config: Config) -> Path:
         if path.is_file():
             return path.absolute()
     raise ConfigError(reason=f"There is no pipeline to load: {configured or name} is not to be found.")
+
+
+def check_pipeline(config: Config) -> Path:
+    """The API's ini, whose pipeline and all its filters are found; ConfigError otherwise. None of them is made."""
+    ini, flavor = find_ini("api", config), config["paste_deploy.flavor"]
+    try:
+        loadwsgi.loadcontext(loadwsgi.APP, f"config:{ini}", name=flavor)
+    except Exception as error:  # whatever stumbles over what was written into it
+        raise ConfigError(reason=f"{ini} has no pipeline '{flavor}' that can be loaded: {error}") from error
+    return ini
 
 
 def _load_pipeline(role: str, name: str, instance: Instance) -> WSGIApplication:

@@ -26,6 +26,7 @@ CLIENT_COMMANDS = {
 HOST_COMMANDS = {
     "config": ("host.config:command", "Show and check the service's configuration."),
     "db": ("host.db:command", "Upgrade, check and purge the registry's database."),
+    "doctor": ("host.doctor:command", "Look for what is wrong with the service on this host."),
     "demo": ("host.demo:command", "Run the main job end to end, on a service of its own."),
     "fsck": ("host.fsck:command", "Check that registry and stores agree."),
     "policy": ("host.policy:command", "List the policy rules, and tell what they allow."),

@@ -81,16 +81,20 @@ def check(config_file: Path | None, data_dir: Path | None) -> None:
     click.echo("ok")
 
 
-def check_all(config_file: Path | None, data_dir: Path | None) -> Config:
+def check_all(config_file: Path | None, data_dir: Path | None, *, with_plugins: bool = True) -> Config:
     """The configuration; ConfigError with all that is wrong in its file, or the first thing that is wrong elsewhere."""
-    from glancelite.deploy import build_services, find_ini, more_options
+    from glancelite.deploy import build_services, check_pipeline, more_options
+    from glancelite.tasks.plugins import open_plugins
 
     file = config_file or find_file(os.environ)
     if file is not None and (faults := find_faults(file, more_options)):
         raise ConfigError(reason="\n".join(faults))
     config = load_config(config_file, data_dir)
-    build_services(config)
-    find_ini("api", config)
+    with tempfile.TemporaryDirectory() as elsewhere:  # where the service will be, a look makes nothing
+        build_services(load_config(config_file, Path(elsewhere))).registry.close()
+    if with_plugins:
+        check_pipeline(config)
+        open_plugins(config)
     return config
 
 
@@ -135,8 +139,9 @@ def import_glance(
 
 def _find_trouble(result: "Translation") -> None:
     """Whether the service would start with it."""
-    from glancelite.deploy import build_services, find_ini
+    from glancelite.deploy import build_services, check_pipeline
     from glancelite.deploy import load_config as load
+    from glancelite.tasks.plugins import open_plugins
 
     from .glance import compose
 
@@ -147,7 +152,8 @@ def _find_trouble(result: "Translation") -> None:
         try:
             config = load(file, {}, {("DEFAULT", "data_dir"): folder})  # nothing is made where it will be
             build_services(config).registry.close()
-            find_ini("api", config)
+            check_pipeline(config)
+            open_plugins(config)
         except ConfigError as error:
             result.decisions.append(f"the service does not start with this yet: {error}")
 
