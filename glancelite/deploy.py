@@ -146,12 +146,12 @@ def load_wsgi(role: str) -> WSGIApplication:
     return application.app
 
 
-def start_logging() -> None:
+def start_logging(level: int = logging.INFO) -> None:
     """Requests and what goes wrong, to standard error."""
     # Nobody is told where in the code a line was written: it is not looked for.
     logging._srcfile = None  # as "Optimization" in Python's logging how-to has it
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=form)
+    logging.basicConfig(stream=sys.stderr, level=level, format=form)
 
 
 def build_services(config: Config) -> Services:

@@ -12,6 +12,7 @@ from .display import LIST_COLUMNS, LONG_COLUMNS, describe, human_size
 from .fields import VISIBILITIES, collect_fields, collect_properties, exclusive, flag, image_options, split_pairs
 from .group import Group
 from .importing import import_image, import_info, stage
+from .inspect import inspect
 from .output import View, print_many, print_one, shows_many, shows_one
 from .service import doing, open_images
 from .transfer import create, save
@@ -27,7 +28,7 @@ def group() -> None:
     """
 
 
-for _command in (create, save, stage, import_image, import_info, task.group, store.group):
+for _command in (create, save, stage, import_image, import_info, inspect, task.group, store.group):
     group.add_command(_command)
 
 
