@@ -154,7 +154,7 @@ def test_what_somebody_must_decide_is_said_and_not_taken(glance: Path, tmp_path:
     dropped = done.stderr.partition("Without a counterpart")[2].partition("To be decided")[0]
     for key in (
         "[DEFAULT] log_file: everything is logged", "[DEFAULT] image_cache_dir: images are not cached",
-        "[archive] rbd_store_pool: the driver", "[keystone_authtoken] certfile: a knob of",
+        "[archive] rbd_store_pool: the driver", "[taskflow_executor] max_workers: tasks have",
         "[oslo_messaging_notifications] driver: no notifications", "[DEFAULT] quota: there is no such",
     ):  # fmt: skip
         assert key in dropped, key
@@ -190,6 +190,32 @@ def test_a_single_store_of_another_driver_becomes_a_file_store_with_a_warning(tm
     assert "[glance_store] default_store: there is no driver 'swift'" in done.stderr
     assert "stores = file,http\n" in done.stdout
     assert "[paste_deploy] flavor: Glance's ''" in done.stderr
+
+
+def test_words_of_glance_that_are_spelt_otherwise_here_are_understood(tmp_path: Path) -> None:
+    file = tmp_path / "glance-api.conf"
+    (tmp_path / "policy.yaml").write_text('modify_image: "role:editor"\n')
+    (tmp_path / "policy.d").mkdir()
+    file.write_text(
+        "[keystone_authtoken]\nuser_domain_id = default\nproject_domain_id = d7f1\npassword = a$$b\\$c\n"
+        "username = $base\nbase = glance\n[DEFAULT]\nbase = other\npublic_endpoint = ${keystone_authtoken.base}\n"
+        "[oslo_limit]\npassword = hid$den\n"
+    )
+    done = run("config", "import-glance", file)
+    for line in ("password = a$b$c", "username = glance", "public_endpoint = glance", "user_domain_name = Default",
+                 f"policy_file = {tmp_path}/policy.yaml", f"policy_dirs = {tmp_path}/policy.d"):  # fmt: skip
+        assert f"\n{line}\n" in done.stdout
+    assert "set [keystone_authtoken] project_domain_name" in done.stderr
+    assert "[oslo_limit] password: it refers by $NAME" in done.stderr
+    assert "hid" not in done.stdout + done.stderr
+
+
+def test_rules_that_are_not_understood_are_told_beforehand(tmp_path: Path) -> None:
+    file = tmp_path / "glance-api.conf"
+    (tmp_path / "policy.yaml").write_text('modify_image: "rule:of_nobody"\n')
+    file.write_text("[DEFAULT]\n")
+    done = run("config", "import-glance", file)
+    assert "the service does not start with this yet: Policy rule 'modify_image'" in done.stderr
 
 
 def test_a_later_file_counts_more_and_nothing_is_written_over(tmp_path: Path) -> None:

@@ -52,6 +52,13 @@ def test_before_the_first_start_nothing_is_wrong_and_nothing_is_made(tmp_path: P
     assert not (tmp_path / "new").exists()
 
 
+def test_a_store_that_was_never_used_is_not_made(tmp_path: Path) -> None:
+    assert run("db", "sync", "--data-dir", tmp_path).returncode == 0
+    before = sorted(tmp_path.iterdir())
+    assert ask(tmp_path, code=0)["store file"]["Result"] == "note"
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_a_configuration_with_faults_is_told(data: Path, tmp_path: Path) -> None:
     file = tmp_path / "wrong.conf"
     file.write_text("[server]\nworker = 2\n")

@@ -148,9 +148,9 @@ def translate(
             result.drop(key, f"an older name of {_spell(target)}, which is set too")
             continue
         try:
-            resolved = [resolve(value, given) for value in values]
-        except Unresolved as error:
-            result.decide(key, f"it refers to {error}, which the file does not set")
+            resolved = [resolve(value, key[0], given) for value in values]
+        except Unresolved:  # of what it is nothing is said: it may be a password with a $ in it
+            result.decide(key, "it refers by $NAME to an option that the files do not set ($$ would be a mere $)")
             continue
         _place(result, key, target, resolved)
     _finish(result)
@@ -312,6 +312,15 @@ def _knob(filter_name: str) -> Callable[[Translation, Key, list[str]], None]:
     return tell
 
 
+def _set_domain(result: Translation, key: Key, values: list[str]) -> None:
+    """Keystone's first domain has the id `default` and the name `Default`."""
+    name = (key[0], key[1].removesuffix("_id") + "_name")
+    if values[-1].strip() == "default":
+        result.take(name, "Default", f" (was {_spell(key)})")
+    else:
+        result.decide(key, f"only names of domains are options here: set {_spell(name)}")
+
+
 def _say(what: str) -> Callable[[Translation, Key, list[str]], None]:
     return lambda result, key, values: result.decide(key, what)
 
@@ -349,7 +358,18 @@ _SPECIAL: Mapping[Key, Callable[[Translation, Key, list[str]], None]] = {
     ("keystone_authtoken", "auth_section"): _say("write the options of that section into [keystone_authtoken]"),
 }
 
+_LOGIN = "how the service logs in: make it a knob of [filter:keystone_auth] in a copy of api-paste.ini"
+
 _SPECIAL_NAMES: Mapping[str, Callable[[Translation, Key, list[str]], None]] = {
+    "user_domain_id": _set_domain,
+    "project_domain_id": _set_domain,
+    "application_credential_id": _say(_LOGIN),
+    "application_credential_name": _say(_LOGIN),
+    "application_credential_secret": _say(_LOGIN),
+    "certfile": _say(_LOGIN),
+    "keyfile": _say(_LOGIN),
+    "user_id": _say(_LOGIN),
+    "project_id": _say(_LOGIN),
     "filesystem_store_datadir": _keep_off,
     "filesystem_store_datadirs": _keep_off,
 }
@@ -358,9 +378,10 @@ _SPECIAL_NAMES: Mapping[str, Callable[[Translation, Key, list[str]], None]] = {
 
 def _finish(result: Translation) -> None:
     """What follows from what is not there."""
-    policy = result.folder / "policy.yaml"
-    if ("oslo_policy", "policy_file") not in result.given and policy.exists():
-        result.take(("oslo_policy", "policy_file"), str(policy), " (Glance reads it unasked)")
+    for name, file in (("policy_file", "policy.yaml"), ("policy_dirs", "policy.d")):
+        keys = (("oslo_policy", name), ("DEFAULT", name))
+        if not any(key in result.given for key in keys) and (result.folder / file).exists():
+            result.take(keys[0], str(result.folder / file), " (Glance reads it unasked)")
     if ("paste_deploy", "flavor") not in result.given:
         _set_flavor(result, ("paste_deploy", "flavor"), [""])
 

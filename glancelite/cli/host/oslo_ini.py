@@ -9,7 +9,7 @@ import click
 Key = tuple[str, str]
 
 _OPTION = re.compile(r"([^=:\s][^=:]*?)\s*[=:]\s*(.*)")
-_REFERENCE = re.compile(r"\$(\$|\{([\w.-]+)\}|(\w+))", re.ASCII)
+_REFERENCE = re.compile(r"\\?\$(\$|\{([\w.-]+)\}|(\w+))", re.ASCII)
 
 
 class Unresolved(Exception):
@@ -59,16 +59,22 @@ def _unquoted(value: str) -> str:
     return value[1:-1] if is_quoted else value
 
 
-def resolve(value: str, given: dict[Key, list[str]], depth: int = 0) -> str:
-    """The value with what it refers to put in; Unresolved."""
+def resolve(value: str, section: str, given: dict[Key, list[str]], depth: int = 0) -> str:
+    """The value with what it refers to put in: options of its own section, else of DEFAULT. `$$` and `\\$` are a `$`.
+
+    Raises Unresolved.
+    """
 
     def put_in(match: re.Match[str]) -> str:
+        if match[0][0] == "\\":
+            return match[0][1:]
         if match[1] == "$":
             return "$"
-        section, dot, name = (match[2] or match[3]).rpartition(".")
-        key = (section if dot else "DEFAULT", name)
-        if key not in given or depth > len(given):
-            raise Unresolved(match[0])
-        return resolve(given[key][-1], given, depth + 1)
+        group, dot, name = (match[2] or match[3]).rpartition(".")
+        places = [(group, name)] if dot else [(section, name), ("DEFAULT", name)]
+        key = next((place for place in places if place in given), None)
+        if key is None or depth > len(given):
+            raise Unresolved
+        return resolve(given[key][-1], key[0], given, depth + 1)
 
     return _REFERENCE.sub(put_in, value)

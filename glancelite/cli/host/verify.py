@@ -46,11 +46,14 @@ def command(
     try:
         _check_store(services, store_id)
         wanted = {_find(services, image): image for image in images} or None
-        copies = [blob for _, blob in list_copies(services, wanted, store_id)]
-        if missing := [name for found, name in (wanted or {}).items() if found not in {b.image_id for b in copies}]:
-            raise click.ClickException(f"No data is recorded here for {', '.join(missing)}.")
+        total, lacking = 0, dict(wanted or {})
+        for _, blob in list_copies(services, wanted, store_id):
+            total += blob.size or 0
+            lacking.pop(blob.image_id, None)
+        if lacking:
+            raise click.ClickException(f"No data is recorded here for {', '.join(lacking.values())}.")
         meter = _choose_meter()
-        seen = _count(meter, sum(blob.size or 0 for blob in copies))
+        seen = _count(meter, total)
         found = list(verify(services, wanted, store_id, fix_size=fix_size, seen=seen))
         meter.close()
     finally:
