@@ -264,6 +264,28 @@ def load(
     return Config(values, {key: source for key, (_, source) in found.items()}, tuple(known.values()))
 
 
+def find_faults(
+    file: Path, more_options: Callable[[tuple[str, ...]], Iterable[Option]] = lambda enabled: ()
+) -> list[str]:
+    """A sentence for each option of a file that there is not or whose value is not understood."""
+    written = _read_file(file)
+    enabled = _items(written.get(("DEFAULT", "enabled_backends"), ""))
+    known = {option.key: option for option in (*OPTIONS, *more_options(enabled))}
+    faults = []
+    for key, value in written.items():
+        try:
+            _check_known(*key, known, f"{file}: [{key[0]}] {key[1]}")
+            _typed(known[key], value, str(file))
+        except ConfigError as error:
+            faults.append(str(error))
+    return faults
+
+
+def check_value(option: Option, text: str) -> None:
+    """Raise ConfigError for a value that the option does not take."""
+    _typed(option, text, "here")
+
+
 def find_file(environ: Mapping[str, str]) -> Path | None:
     """The configuration file where no option names one: $GLANCELITE_CONFIG, else the system's if it is there."""
     named = environ.get("GLANCELITE_CONFIG")

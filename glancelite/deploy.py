@@ -19,7 +19,7 @@ from typing import Any
 from wsgiref.types import WSGIApplication
 
 import yaml
-from paste.deploy import loadapp
+from paste.deploy import loadapp, loadwsgi
 
 from . import config as configuration
 from . import fetch
@@ -146,19 +146,19 @@ def load_wsgi(role: str) -> WSGIApplication:
     return application.app
 
 
-def start_logging() -> None:
+def start_logging(level: int = logging.INFO) -> None:
     """Requests and what goes wrong, to standard error."""
     # Nobody is told where in the code a line was written: it is not looked for.
     logging._srcfile = None  # as "Optimization" in Python's logging how-to has it
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=form)
+    logging.basicConfig(stream=sys.stderr, level=level, format=form)
 
 
 def build_services(config: Config) -> Services:
     """Everything the use-cases need; nothing is opened or asked yet."""
     _check_sendfile(config["sendfile_header"])
     image = _image_schema(config)
-    rules = policy.Policy(_read_policies(config), only_new=config["oslo_policy.enforce_new_defaults"])
+    rules = open_policy(config)
     return Services(
         config=config,
         registry=_open_registry(config),
@@ -211,8 +211,15 @@ def _validator(image: schemas.Schema) -> Validator:
         raise ConfigError(reason=f"The image schema cannot be used: {error}") from error
 
 
-def _read_policies(config: Config) -> dict[str, str]:
-    """Rules by name from the policy file and those of the policy directories; of two the later counts."""
+def open_policy(config: Config) -> policy.Policy:
+    """The rules in force."""
+    written = {name: text for name, (text, _) in read_policies(config).items()}
+    return policy.Policy(written, only_new=config["oslo_policy.enforce_new_defaults"])
+
+
+def read_policies(config: Config) -> dict[str, tuple[str, str]]:
+    """Rules by name, each with its file, from the policy file and those of the policy directories; of two the later
+    counts."""
     file = config["oslo_policy.policy_file"]
     files = [file] if file else []
     for folder in config["oslo_policy.policy_dirs"]:
@@ -221,7 +228,7 @@ def _read_policies(config: Config) -> dict[str, str]:
         except OSError as error:
             raise ConfigError(reason=f"The policy directory {folder} cannot be read: {error}.") from error
         files += [str(Path(folder) / name) for name in names if Path(name).suffix in (".yaml", ".yml", ".json")]
-    return {name: text for found in files for name, text in _read_policy(found).items()}
+    return {name: (text, found) for found in files for name, text in _read_policy(found).items()}
 
 
 def _read_policy(file: str) -> dict[str, str]:
@@ -281,6 +288,16 @@ def find_ini(role: str, config: Config) -> Path:
         if path.is_file():
             return path.absolute()
     raise ConfigError(reason=f"There is no pipeline to load: {configured or name} is not to be found.")
+
+
+def check_pipeline(config: Config) -> Path:
+    """The API's ini, whose pipeline and all its filters are found; ConfigError otherwise. None of them is made."""
+    ini, flavor = find_ini("api", config), config["paste_deploy.flavor"]
+    try:
+        loadwsgi.loadcontext(loadwsgi.APP, f"config:{ini}", name=flavor)
+    except Exception as error:  # whatever stumbles over what was written into it
+        raise ConfigError(reason=f"{ini} has no pipeline '{flavor}' that can be loaded: {error}") from error
+    return ini
 
 
 def _load_pipeline(role: str, name: str, instance: Instance) -> WSGIApplication:

@@ -1,9 +1,7 @@
 """The options of the service, from their table: a page, and the sample of a configuration file."""
 
-import textwrap
-from itertools import groupby
-
 from docs.pages.markdown import code, compose, table
+from glancelite.cli.host.sample import default, make_sample, sections
 from glancelite.config import OPTIONS, Option
 from glancelite.deploy import more_options
 
@@ -23,14 +21,9 @@ name with the options of its driver (see [stores](stores.md)).
 
 def page() -> str:
     """docs/reference/configuration.md"""
-    return compose("Configuration", "glancelite/config.py", INTRO, *map(_section, _sections()))
-
-
-def _sections() -> list[tuple[str, list[Option]]]:
-    everything = (*OPTIONS, *more_options())
-    order = list(dict.fromkeys(option.section for option in everything))
-    everything = tuple(sorted(everything, key=lambda option: order.index(option.section)))
-    return [(name, list(options)) for name, options in groupby(everything, key=lambda option: option.section)]
+    return compose(
+        "Configuration", "glancelite/config.py", INTRO, *map(_section, sections((*OPTIONS, *more_options())).items())
+    )
 
 
 def _section(section: tuple[str, list[Option]]) -> str:
@@ -45,23 +38,10 @@ def _help(option: Option) -> str:
     return option.help + least + (" Secret." if option.secret else "")
 
 
-def default(option: Option) -> str:
-    """An option's default as one writes it."""
-    value = option.default
-    if isinstance(value, bool):
-        return str(value).lower()
-    return ", ".join(value) if isinstance(value, tuple) else str(value)
-
-
 def sample() -> str:
     """etc/glancelite.conf.sample"""
-    lines = [
-        "# A sample of /etc/glancelite/glancelite.conf, made by `make docs` from glancelite/config.py.",
-        "# Every option is shown with its default. Without this file, all of them are in force.",
-    ]
-    for name, options in _sections():
-        lines += ["", f"[{name}]"]
-        for option in options:
-            lines += ["", *textwrap.wrap(option.help, 100, initial_indent="# ", subsequent_indent="# ")]
-            lines.append(f"# {option.name} = {default(option)}".rstrip())
-    return "\n".join(lines) + "\n"
+    head = (
+        "A sample of /etc/glancelite/glancelite.conf, made by `make docs` from glancelite/config.py.",
+        "Every option is shown with its default. Without this file, all of them are in force.",
+    )
+    return make_sample((*OPTIONS, *more_options()), head)

@@ -35,11 +35,14 @@ CLIENT_COMMANDS = {
 }
 HOST_COMMANDS = {
     "config": ("host.config:command", "Show and check the service's configuration."),
-    "db": ("host.db:command", "Upgrade and check the registry's database."),
+    "db": ("host.db:command", "Upgrade, check and purge the registry's database."),
+    "doctor": ("host.doctor:command", "Look for what is wrong with the service on this host."),
     "demo": ("host.demo:command", "Run the main job end to end, on a service of its own."),
     "fsck": ("host.fsck:command", "Check that registry and stores agree."),
+    "policy": ("host.policy:command", "List the policy rules, and tell what they allow."),
     "registry": ("host.registry:command", "Ask the registry whether it is there."),
     "server": ("host.serve:command", "Run the service."),
+    "store": ("host.store:command", "List, show and try the stores."),
     "token": ("host.token:command", "Issue and revoke tokens of the built-in identity."),
     "user": ("host.user:command", "Manage the users of the built-in identity."),
     "verify": ("host.verify:command", "Read the data of images again and compare its hashes."),

@@ -13,6 +13,7 @@ from .display import LIST_COLUMNS, LONG_COLUMNS, describe, human_size
 from .fields import VISIBILITIES, collect_fields, collect_properties, exclusive, flag, image_options, split_pairs
 from .group import Group
 from .importing import import_image, import_info, stage
+from .inspect import inspect
 from .output import View, print_many, print_one, shows_many, shows_one
 from .saving import save
 from .service import doing, open_images, open_members
@@ -30,7 +31,7 @@ def group() -> None:
 
 
 for _command in (
-    *(create, upload, save, stage, import_image, import_info, task.group, stores.group),
+    *(create, upload, save, stage, import_image, import_info, inspect, task.group, stores.group),
     *member.commands,
 ):
     group.add_command(_command)

@@ -24,15 +24,37 @@ def follow(
     pieces: Iterable[bytes], total: int | None, meter: "Meter", step: str = "", begun: int = 0
 ) -> Iterator[bytes]:
     """Pass the pieces on and show how many bytes have passed, after those that were there when it was begun."""
-    done, started, shown = begun, time.monotonic(), 0.0
+    tally = Tally(meter, total, step, begun)
     for piece in pieces:
         yield piece
-        done += len(piece)
+        tally.add(len(piece))
+    tally.finish()
+
+
+class Tally:
+    """Counts bytes, and lets a meter show them now and then with the rate since it began."""
+
+    def __init__(self, meter: "Meter", total: int | None, step: str = "", begun: int = 0) -> None:
+        self._meter, self._total, self._step = meter, total, step
+        self._begun = self._done = begun
+        self._started, self._shown = time.monotonic(), 0.0
+
+    def add(self, count: int) -> None:
+        """So many more bytes have passed."""
+        self._done += count
         now = time.monotonic()
-        if now - shown >= meter.pause or done == total:
-            shown = now
-            meter.show(done, total, _rate(done - begun, now - started), step)
-    meter.show(done, total, _rate(done - begun, time.monotonic() - started), step, is_last=True)
+        if now - self._shown >= self._meter.pause or self._done == self._total:
+            self._shown = now
+            self._show(now)
+
+    def finish(self) -> None:
+        """No more will pass."""
+        self._show(time.monotonic(), is_last=True)
+
+    def _show(self, now: float, *, is_last: bool = False) -> None:
+        seconds = now - self._started
+        rate = (self._done - self._begun) / seconds if seconds > 0 else 0.0
+        self._meter.show(self._done, self._total, rate, self._step, is_last=is_last)
 
 
 class Meter:
@@ -159,10 +181,6 @@ def _room() -> int:
     except OSError:
         columns = 0
     return (columns or shutil.get_terminal_size().columns) - 1
-
-
-def _rate(done: int, seconds: float) -> float:
-    return done / seconds if seconds > 0 else 0.0
 
 
 def _describe(done: int, total: int | None, rate: float, step: str) -> str:

@@ -26,11 +26,12 @@ class Policy:
     """
 
     def __init__(self, overrides: Mapping[str, str] | None = None, *, only_new: bool = True) -> None:
-        self._texts = {rule.name: _default(rule, only_new) for rule in RULES} | dict(overrides or {})
+        self.texts = {rule.name: _default(rule, only_new) for rule in RULES} | dict(overrides or {})
+        """Every rule by its name."""
         self.references: dict[str, list[str]] = {}
         """Rules by the name of the rule that refers to them."""
-        self._checks = {name: _Parser(name, text, self).parse() for name, text in self._texts.items()}
-        for name in self._texts:
+        self._checks = {name: _Parser(name, text, self).parse() for name, text in self.texts.items()}
+        for name in self.texts:
             self._refuse_circle(name, ())
 
     def _refuse_circle(self, name: str, trail: tuple[str, ...]) -> None:
@@ -48,12 +49,18 @@ class Policy:
         if not self.allows(context, rule, target):
             raise ActionForbidden(rule=rule)
 
+    def explain(self, context: Context, rule: str, target: Target) -> dict[str, bool]:
+        """What each check of a rule says of this caller and target."""
+        tokens = (match.group(1) for match in _TOKEN.finditer(self.texts[rule]))
+        checks = dict.fromkeys(token for token in tokens if token.lower() not in ("(", ")", "and", "or", "not"))
+        return {token: _Parser(rule, token, self).parse()(context, target) for token in checks}
+
     def parse(self, name: str, text: str) -> Check:
         """A rule that stands elsewhere: the name of one of these, or an expression."""
-        return _Parser(name, f"rule:{text}" if text in self._texts else text, self).parse()
+        return _Parser(name, f"rule:{text}" if text in self.texts else text, self).parse()
 
     def knows(self, rule: str) -> bool:
-        return rule in self._texts
+        return rule in self.texts
 
 
 def _default(rule: Rule, only_new: bool) -> str:

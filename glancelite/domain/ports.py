@@ -307,6 +307,26 @@ class Registry(ABC):
     def check_invariants(self) -> tuple[Finding, ...]:
         """What the database alone shows to be wrong."""
 
+    # for who looks after it
+
+    @abstractmethod
+    def read_clock(self) -> float:
+        """The database's time, in seconds since 1970."""
+
+    @abstractmethod
+    def find_known(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of these keys that name a blob, in whichever store and state."""
+
+    @abstractmethod
+    def correct_size(self, key: str, size: int) -> bool:
+        """Record that a live blob, and so its image, has this many bytes. False: nothing had to be changed, or it is
+        not live any more."""
+
+    @abstractmethod
+    def purge_images(self, age: float, limit: int) -> int:
+        """Forget all but the ids of images that were deleted `age` seconds ago or earlier, the oldest first and
+        `limit` of them at most; how many."""
+
     def close(self) -> None:
         """Let go of all connections, here only: before a fork, and at the end. The registry stays usable."""
 

@@ -7,9 +7,10 @@ from ..domain.ports import Registry, RegistryStatus
 from .checks import CheckQueries
 from .database import open_database, repeating, sqlite_url
 from .schema import applied_migration, newest_migration, upgrade
+from .upkeep import UpkeepQueries
 
 
-class LocalRegistry(CheckQueries, Registry):
+class LocalRegistry(CheckQueries, UpkeepQueries, Registry):
     """Runs every operation of the port as one transaction on the configured database."""
 
     def show_status(self) -> RegistryStatus:

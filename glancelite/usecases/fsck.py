@@ -1,7 +1,10 @@
-"""Checks the invariants that hold between registry and stores, on a stopped or a running service. Changes nothing."""
+"""Checks the invariants that hold between registry and stores, on a stopped or a running service. Changes nothing, but
+for orphans that it is told to delete."""
 
 import hashlib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from ..domain.ports import Blob, Finding, Store, StoredFile
 from ..errors import DataNotFound, StoreUnavailable
@@ -9,6 +12,52 @@ from .services import Services
 
 _PAGE = 1000
 _BLOCK = 1 << 20
+_MOST_KEYS = 500
+"""Keys in one question to the registry."""
+_OUR_KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Orphan:
+    """A file in a store that no row names."""
+
+    store: Store
+    file: StoredFile
+
+    @property
+    def is_ours(self) -> bool:
+        """Is its name one that this service gives? All others are somebody's who put them there."""
+        return bool(_OUR_KEY.fullmatch(self.file.key))
+
+
+def find_orphans(services: Services) -> Iterator[Orphan]:
+    """Files of the stores that no row of any store names, older than a process may be silent.
+
+    A row is there before its first byte and until after the last unlink, so that what a running upload writes, and what
+    housekeeping is about to unlink, never is among them.
+    """
+    for store in services.stores.places:
+        if store.is_shared:
+            old = [file for file in store.list() if file.age >= services.lease]
+            known = _find_known(services, (file.key for file in old))
+            yield from (Orphan(store, file) for file in old if file.key not in known)
+
+
+def knows_bytes(services: Services) -> bool:
+    """Does the registry know of anything at all in these stores?"""
+    return any(services.registry.list_blobs(store.id, "", 1) for store in services.stores.places)
+
+
+def delete_orphan(services: Services, orphan: Orphan) -> None:
+    """Unlink it; what has become known meanwhile is left. Raises StoreUnavailable."""
+    if not services.registry.find_known((orphan.file.key,)):
+        orphan.store.delete(orphan.file.key)
+
+
+def _find_known(services: Services, keys: Iterable[str]) -> set[str]:
+    wanted = sorted({key for key in keys if _OUR_KEY.fullmatch(key)})
+    parts = (tuple(wanted[at : at + _MOST_KEYS]) for at in range(0, len(wanted), _MOST_KEYS))
+    return {key for part in parts for key in services.registry.find_known(part)}
 
 
 def find_faults(services: Services, *, with_hash: bool = False) -> Iterator[Finding]:
@@ -25,7 +74,11 @@ def _check_store(services: Services, store: Store, with_hash: bool) -> Iterator[
     try:
         files = {file.name: file for file in store.list()}
         after = _read_blobs(services, store)
-        found = [*_check_files(files, before, after, services.lease), *_check_blobs(store, before, files, with_hash)]
+        foreign = _find_known(services, files.keys() - after.keys() - before.keys())
+        found = [
+            *_check_files(files, before, after, services.lease, foreign),
+            *_check_blobs(store, before, files, with_hash),
+        ]
     except StoreUnavailable as error:
         if before:
             yield Finding(f"store {store.id}", str(error))
@@ -44,11 +97,13 @@ def _read_blobs(services: Services, store: Store) -> dict[str, Blob]:
 
 
 def _check_files(
-    files: dict[str, StoredFile], before: dict[str, Blob], after: dict[str, Blob], grace: float
+    files: dict[str, StoredFile], before: dict[str, Blob], after: dict[str, Blob], grace: float, foreign: set[str]
 ) -> Iterator[tuple[Blob | None, Finding]]:
     for file in files.values():
         blob = after.get(file.key)
-        if blob is None and file.key not in before and file.age >= grace:
+        if file.key in foreign:
+            yield None, Finding(f"file {file.name}", "its row says that another store has it")
+        elif blob is None and file.key not in before and file.age >= grace:
             yield None, Finding(f"file {file.name}", f"no row names it ({file.size} bytes, {file.age:.0f} s old)")
         elif blob is not None and blob.state == "live" and before.get(file.key) == blob and file.name != blob.key:
             yield blob, Finding(f"file {file.name}", "it is unfinished although its blob is live")

@@ -7,12 +7,13 @@ from contract.registry_blobs import BlobContract
 from contract.registry_images import ImageContract
 from contract.registry_rig import CTX, LONG, PROCESS, filled
 from contract.registry_tasks import TaskContract
+from contract.registry_upkeep import UpkeepContract
 
 from glancelite.domain.ports import Registry
 from glancelite.domain.query import ImageQuery
 
 
-class RegistryContract(ImageContract, BlobContract, TaskContract):
+class RegistryContract(ImageContract, BlobContract, TaskContract, UpkeepContract):
     """Each test leaves a registry in which no invariant is broken."""
 
     @pytest.fixture(autouse=True)

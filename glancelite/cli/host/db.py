@@ -1,32 +1,46 @@
 """`glancelite db`: the registry's database and its schema."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from glancelite.config import Config
+from glancelite.errors import ConfigError
+
 from .settings import configured, load_config, require_database
 
+if TYPE_CHECKING:
+    from glancelite.registry.local import LocalRegistry
+
 NEEDS_UPGRADE = 3
+_DAY = 86400.0
+_ALL = 1 << 31
 
 
 @click.group(name="db")
 def command() -> None:
-    """Upgrade and check the registry's database."""
+    """Upgrade, check and purge the registry's database."""
 
 
 @command.command()
 @configured
 def upgrade(config_file: Path | None, data_dir: Path | None) -> None:
     """Bring the database's schema up to date, making it where there is none."""
-    from glancelite.registry.local import open_registry
-
-    registry = open_registry(load_config(config_file, data_dir))
+    registry = _open(load_config(config_file, data_dir))
     applied = registry.upgrade()
     registry.close()
     click.echo("\n".join(f"applied {name}" for name in applied) or "up to date")
 
 
-command.add_command(upgrade, "sync")
+@command.command()
+@click.argument("version", required=False)
+def downgrade(version: str | None) -> None:
+    """Refused: a schema never goes back, for what a newer one has written an older one cannot hold."""
+    raise click.ClickException(
+        "A database's schema never goes back: what was written since has no place in an older one. To return to an "
+        "earlier release, stop the service and restore the copy of the database and of the stores made before."
+    )
 
 
 @command.command()
@@ -45,12 +59,57 @@ def check(config_file: Path | None, data_dir: Path | None) -> int:
     return 0 if is_current else NEEDS_UPGRADE
 
 
-def _status(config_file: Path | None, data_dir: Path | None) -> tuple[str, bool]:
-    from glancelite.registry.local import open_registry
-
+@command.command()
+@click.option(
+    "--age-in-days",
+    "--age_in_days",
+    "days",
+    type=click.FloatRange(min=0),
+    default=30,
+    show_default=True,
+    metavar="DAYS",
+    help="Only what was deleted so many days ago or earlier.",
+)
+@click.option(
+    "--max-rows",
+    "--max_rows",
+    "rows",
+    type=click.IntRange(min=-1),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="No more images than this in one run; -1: all.",
+)
+@configured
+def purge(days: float, rows: int, config_file: Path | None, data_dir: Path | None) -> None:
+    """Forget the names, owners, properties, tags and hashes of deleted images, the oldest first. Only their ids stay,
+    taken for ever: an id must never come to mean another image.
+    """  # fmt: skip
     config = load_config(config_file, data_dir)
     require_database(config)
-    registry = open_registry(config)
+    registry = _open(config)
+    count = registry.purge_images(days * _DAY, _ALL if rows == -1 else rows)
+    registry.close()
+    click.echo(f"purged {count} image(s)")
+
+
+for _name, _other in (("sync", upgrade), ("migrate", upgrade), ("current", version)):
+    command.add_command(_other, _name)
+
+
+def _status(config_file: Path | None, data_dir: Path | None) -> tuple[str, bool]:
+    config = load_config(config_file, data_dir)
+    require_database(config)
+    registry = _open(config)
     status = registry.show_status()
     registry.close()
     return status.schema, status.is_current
+
+
+def _open(config: Config) -> "LocalRegistry":
+    from glancelite.registry.local import open_registry
+
+    place = config["registry.location"]
+    if place != "local":
+        raise ConfigError(reason=f"The database is behind the registry at {place}: run this where that runs.")
+    return open_registry(config)

@@ -1,6 +1,12 @@
 """`glancelite server run`: the service in the foreground, until SIGTERM or Ctrl-C and the drain that follows."""
 
 import ipaddress
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +33,12 @@ def command() -> None:
 @click.option("--auth", type=click.Choice(["none", "file", "trusted", "keystone"]), help="How callers are known.")
 @click.option("--registry", "registry_url", metavar="URL", help="The registry daemon that the API asks.")
 @click.option("--trust-network", is_flag=True, help="Let none or trusted listen beyond loopback.")
+@click.option(
+    "--dev",
+    is_flag=True,
+    help="To try things out: one worker, everything logged, and, without --data-dir or "
+    "--config, all data in a directory that is removed at the end.",
+)
 @configured
 def run(
     role: str,
@@ -35,6 +47,7 @@ def run(
     auth: str | None,
     registry_url: str | None,
     trust_network: bool,
+    dev: bool,
     config_file: Path | None,
     data_dir: Path | None,
 ) -> None:
@@ -42,16 +55,32 @@ def run(
 
     Without any configuration it keeps SQLite and image files in its data directory and lets everybody on this host
     do everything. It prints its URL and an entry for clouds.yaml as soon as it listens.
-    """
+    """  # fmt: skip
     given = {
         ("server", "bind"): bind,
-        ("server", "workers"): workers,
+        ("server", "workers"): 1 if dev and workers is None else workers,
         ("paste_deploy", "flavor"): auth,
         ("registry", "location"): registry_url,
     }
-    config = load_config(config_file, data_dir, {key: value for key, value in given.items() if value is not None})
-    _check_role(role, config)
-    _serve(role, config, trust_network)
+    overrides = {key: value for key, value in given.items() if value is not None}
+    with _place(data_dir, is_passing=dev and config_file is None) as place:
+        config = load_config(config_file, place, overrides)
+        _check_role(role, config)
+        _serve(role, config, trust_network, logging.DEBUG if dev else logging.INFO)
+
+
+@contextmanager
+def _place(data_dir: Path | None, is_passing: bool) -> Iterator[Path | None]:
+    """Where the data is: what was asked for, or a directory that goes with this process."""
+    if data_dir is not None or not is_passing:
+        yield data_dir
+        return
+    place, process = Path(tempfile.mkdtemp(prefix="glancelite-dev-")), os.getpid()
+    try:
+        yield place
+    finally:
+        if os.getpid() == process:  # and not in a worker
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def _check_role(role: str, config: Config) -> None:
@@ -65,11 +94,11 @@ def _check_role(role: str, config: Config) -> None:
         raise ConfigError(reason=f"[registry] location is {config['registry.location']}: that is for `server run api`.")
 
 
-def _serve(role: str, config: Config, trust_network: bool) -> None:
+def _serve(role: str, config: Config, trust_network: bool, level: int) -> None:
     from glancelite.deploy import load_api, load_registry, start_logging
     from glancelite.server import ServerSettings, serve
 
-    start_logging()
+    start_logging(level)
     settings = ServerSettings.from_config(config, DEFAULT_BIND[role])
     flavor = config["paste_deploy.flavor"]
     if role != "registry" and flavor in _OPEN_FLAVORS and not trust_network:

@@ -4,12 +4,18 @@ import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from glancelite.config import Config
 from glancelite.errors import ConfigError, GlanceliteError
+
+if TYPE_CHECKING:
+    from glancelite.usecases.services import Services
+
+FOUND_SOMETHING = 4
+"""The exit code of a command that looked for faults and found some."""
 
 
 def configured(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,3 +51,15 @@ def require_database(config: Config) -> None:
         return
     if not (config.data_dir / "glancelite.sqlite").exists():
         raise ConfigError(reason=f"There is no service in {config.data_dir}: it holds no database.")
+
+
+def open_services(config: Config) -> "Services":
+    """What the use-cases need, on a service that is there and at this version's schema, its stores attached."""
+    from glancelite.deploy import build_services
+
+    require_database(config)
+    services = build_services(config)
+    if not services.registry.show_status().is_current:
+        raise ConfigError(reason="The database's schema is not this version's: run `glancelite db upgrade`.")
+    services.stores.attach(services.registry)
+    return services

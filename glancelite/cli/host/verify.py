@@ -1,21 +1,25 @@
 """`glancelite verify`: are the bytes still those that were uploaded?"""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from glancelite.cli.output import View, print_many, shows_many
+from glancelite.cli.progress import Meter, Tally, choose_meter
 from glancelite.errors import ConfigError
 
-from .settings import configured, load_config, require_database
+from .settings import FOUND_SOMETHING, configured, load_config, open_services
 
-FOUND_SOMETHING = 4
+if TYPE_CHECKING:
+    from glancelite.usecases.services import Services
 
 
 @click.command(name="verify")
-@click.argument("images", nargs=-1, metavar="[IMAGE_ID]...")
+@click.argument("images", nargs=-1, metavar="[IMAGE]...")
 @click.option("--all", "wants_all", is_flag=True, help="Every image; the same as naming none.")
 @click.option("--store", "store_id", metavar="ID", help="Read in this store only.")
+@click.option("--fix-size", is_flag=True, help="Where the hashes are right and the recorded size is not, correct it.")
 @shows_many
 @configured
 def command(
@@ -23,31 +27,67 @@ def command(
     images: tuple[str, ...],
     wants_all: bool,
     store_id: str | None,
+    fix_size: bool,
     config_file: Path | None,
     data_dir: Path | None,
 ) -> int:
-    """Read the data of images again and compare its size and hashes with those recorded. Changes nothing.
+    """Read the data of images again and compare its size and hashes with those recorded.
 
-    Exit code 0 when all is as it was, 4 when something is wrong.
+    Images are named by ID, or by a name that only one has. Changes nothing but what --fix-size says. Exit code 0 when
+    all is as it was, 4 when something is or was wrong.
     """
-    from glancelite.deploy import build_services
-    from glancelite.usecases.verify import verify
+    from glancelite.usecases.verify import list_copies, verify
 
     if wants_all and images:
         raise click.UsageError("Name images or say --all, not both.")
-    config = load_config(config_file, data_dir)
-    require_database(config)
-    services = build_services(config)
-    if store_id is not None and services.stores.get(store_id) is None:
-        known = ", ".join(store.id for store in services.stores)
-        raise ConfigError(reason=f"There is no store '{store_id}'; there are: {known}.")
-    if not services.registry.show_status().is_current:
-        raise ConfigError(reason="The database's schema is not this version's: run `glancelite db upgrade`.")
-    services.stores.attach(services.registry)
-    found = list(verify(services, images or None, store_id))
-    services.registry.close()
-    if missing := [image for image in images if all(image != verdict.image_id for verdict in found)]:
-        raise click.ClickException(f"No data is recorded here for {', '.join(missing)}.")
-    rows = [[one.image_id, one.store, one.size, one.fault or "ok"] for one in found]
-    print_many(["Image", "Store", "Size", "Result"], rows, view)
+    services = open_services(load_config(config_file, data_dir))
+    try:
+        _check_store(services, store_id)
+        wanted = {_find(services, image): image for image in images} or None
+        total, lacking = 0, dict(wanted or {})
+        for _, blob in list_copies(services, wanted, store_id):
+            total += blob.size or 0
+            lacking.pop(blob.image_id, None)
+        if lacking:
+            raise click.ClickException(f"No data is recorded here for {', '.join(lacking.values())}.")
+        with _choose_meter() as meter:
+            tally = Tally(meter, total)
+            found = list(verify(services, wanted, store_id, fix_size=fix_size, seen=tally.add))
+            tally.finish()
+    finally:
+        services.registry.close()
+    print_many(
+        ["Image", "Store", "Size", "Result"],
+        [[one.image_id, one.store, one.size, one.fault or "ok"] for one in found],
+        view,
+    )
     return FOUND_SOMETHING if any(one.fault for one in found) else 0
+
+
+def _check_store(services: "Services", store_id: str | None) -> None:
+    if store_id is None:
+        return
+    store = services.stores.get(store_id)
+    if store is None:
+        known = ", ".join(store.id for store in services.stores)
+        raise ConfigError(reason=f"There is no store '{store_id}' that keeps data; there are: {known}.")
+    if not store.is_shared:
+        raise ConfigError(reason=f"What store '{store_id}' keeps is in the memory of the service; nobody else sees it.")
+
+
+def _find(services: "Services", name: str) -> str:
+    from glancelite.usecases.verify import find_images
+
+    ids = find_images(services, name)
+    if not ids:
+        raise click.ClickException(f"There is no image '{name}'.")
+    if len(ids) > 1:
+        raise click.ClickException(f"{len(ids)} images are called '{name}': {', '.join(ids)}. Name one by its ID.")
+    return ids[0]
+
+
+def _choose_meter() -> Meter:
+    try:
+        return choose_meter()
+    except click.ClickException:  # of settings for the client, which are not for here
+        return Meter()
