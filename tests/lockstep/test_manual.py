@@ -1,0 +1,117 @@
+"""Pages and manual pages of commands: each command has both, and what reads them has nothing to say against them."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from harness import environment
+
+from glancelite.cli import cli
+from glancelite.cli.examples import EXAMPLES
+
+ROOT = Path(__file__).parents[2]
+MANUAL = sorted((ROOT / "docs/man").glob("*.1"))
+GLANCELITE = re.compile(r"(?:^|\||\(|&&|;) *glancelite ([^|;)&]*)")
+NO_DATE = "missing date"
+"""What mandoc misses on purpose: a page does not change from day to day."""
+
+
+def ask(*words: object, text: str = "") -> str:
+    done = subprocess.run(
+        list(map(str, words)), input=text, env=environment({"LC_ALL": "C.UTF-8"}), capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    return done.stdout + done.stderr
+
+
+def find(words: list[str]) -> tuple[click.Context, list[str]]:
+    """The command that these words begin with, and the words that are left."""
+    place = click.Context(cli, info_name="glancelite")
+    while isinstance(place.command, click.Group):
+        name, command, words = place.command.resolve_command(place, words)
+        assert command is not None
+        place = click.Context(command, info_name=name, parent=place)
+    return place, words
+
+
+def test_every_command_has_a_page_that_is_linked_and_a_manual_page() -> None:
+    index = (ROOT / "docs/reference/cli/index.md").read_text()
+    words = [line.split("[")[1].partition("]")[0].split() for line in index.splitlines() if line.startswith("| [")]
+    slugs = {"-".join(find(each)[0].command_path.split()) for each in words}
+
+    assert {"glancelite-image-create", "glancelite-server-run", "glancelite-image-import-info"} <= slugs
+    assert {page.stem for page in MANUAL} == slugs | {"glancelite"}
+    pages = {page.stem for page in (ROOT / "docs/reference/cli").glob("*.md")}
+    assert pages == {slug.removeprefix("glancelite-") for slug in slugs} | {"index"}
+
+
+def test_what_is_left_of_a_command_that_is_gone_is_stale() -> None:
+    left = ROOT / "docs/man/glancelite-of-yesterday.1"
+    left.write_text("")
+    try:
+        done = ask(sys.executable, "-m", "docs.make", "--check")
+    finally:
+        left.unlink()
+
+    assert "stale: docs/man/glancelite-of-yesterday.1\n" in done
+
+
+@pytest.mark.needs("mandoc")
+def test_mandoc_finds_nothing_to_say_of_the_manual_pages() -> None:
+    said = ask("mandoc", "-Tlint", *MANUAL).splitlines()
+
+    assert MANUAL
+    assert [line for line in said if NO_DATE not in line] == []
+
+
+@pytest.mark.needs("groff")
+def test_groff_warns_of_nothing_in_the_manual_pages() -> None:
+    assert [ask("groff", "-ww", "-man", "-Tutf8", "-k", "-z", page) for page in MANUAL] == [""] * len(MANUAL)
+
+
+@pytest.mark.needs("groff", "mandoc")
+@pytest.mark.parametrize(
+    "reader", [("groff", "-k", "-man", "-Tutf8", "-P-c"), ("mandoc", "-man", "-Tutf8")], ids=["groff", "mandoc"]
+)
+def test_a_reader_of_manual_pages_shows_every_sign_as_it_was_written(reader: tuple[str, ...]) -> None:
+    from docs.pages.man import CODING, literal, prose
+
+    signs = "".join(map(chr, range(33, 127))) + "äß→"
+    lines = ["'quote", ".dot", "--option='a b'", "\\n(.g \\fB"]
+    page = (
+        CODING + '\n.TH T 1 ""\n.nh\n.SH S\n' + f"x{literal(signs)}x\n.PP\n" + "\n.PP\n".join(map(prose, lines)) + "\n"
+    )
+
+    shown = re.sub(r".\x08", "", ask(*reader, text=page))
+
+    assert f"x{signs}x" in shown
+    for line in lines:
+        assert line in shown
+
+
+def test_an_example_is_of_a_command_there_is_with_options_it_has() -> None:
+    for path, text in EXAMPLES.items():
+        found = []
+        for line in GLANCELITE.findall(text.replace("\n", ";")):
+            context, rest = find(shlex.split(line))
+            context.command.make_parser(context).parse_args(rest)
+            found.append(context.command_path)
+        assert f"glancelite {path}" in found, text
+
+
+def test_pages_of_a_command_tell_what_its_help_tells() -> None:
+    context, _ = find(["image", "save"])
+    texts = [
+        (ROOT / "docs/reference/cli/image-save.md").read_text(),
+        (ROOT / "docs/man/glancelite-image-save.1").read_text(),
+    ]
+    for param in context.command.params:
+        if isinstance(param, click.Option) and not param.hidden:
+            for text in texts:
+                assert param.opts[-1] in text.replace("\\-", "-")
+    for text in texts:
+        assert "glancelite image save cirros" in text.replace("\\-", "-")
