@@ -1,4 +1,4 @@
-"""Makes the reference pages and the configuration samples from the tables of the code: `python -m docs.make`.
+"""Makes reference pages, manual pages and configuration samples from the tables of the code: `python -m docs.make`.
 
 `--check` writes nothing and tells which of them are not what the tables say. What is explained rather than listed is
 written by hand, in the other folders.

@@ -16,7 +16,7 @@ import click
 
 from glancelite import __version__
 
-from . import options
+from . import examples, options
 from .group import Group
 from .text import printable
 
@@ -64,6 +64,7 @@ class Root(Group):
         command: click.Command = getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
         if cmd_name in CLIENT_COMMANDS:
             options.accept_everywhere(command)
+        examples.show_in_help(command, cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

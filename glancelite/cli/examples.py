@@ -1,5 +1,7 @@
 """An example or two of commands where they help; for help, pages and manual pages. Lines as typed into a shell."""
 
+import click
+
 EXAMPLES = {
     "config check": "glancelite config check --config /etc/glancelite/glancelite.conf",
     "config show": "glancelite config show | grep -v '# default'",
@@ -51,3 +53,18 @@ glancelite verify 3f0c5b0e-6d43-4f0f-a0a6-0f4a3c9a1a35 --store cheap
 """,
 }
 """By the words of the command."""
+
+
+def show_in_help(command: click.Command, path: str) -> None:
+    """Have the help of this command, and of all below it, end with their examples."""
+    if isinstance(command, click.Group):
+        for name, child in command.commands.items():
+            show_in_help(child, f"{path} {name}")
+    epilog = command.epilog or ""
+    if path in EXAMPLES and not epilog.startswith(_KEPT):
+        lines = "".join(f"  {line}\n" for line in EXAMPLES[path].strip().splitlines())
+        command.epilog = f"{_KEPT}{lines}\n{epilog}"
+
+
+_KEPT = "\b\nExamples:\n"
+"""The first line tells click to keep the others."""

@@ -2,12 +2,14 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 from harness import environment
 
 from glancelite.cli import cli
@@ -20,10 +22,10 @@ NO_DATE = "missing date"
 """What mandoc misses on purpose: a page does not change from day to day."""
 
 
-def ask(*words: object, text: str = "") -> str:
+def ask(*words: object, text: str = "", cwd: Path = ROOT) -> str:
     done = subprocess.run(
         list(map(str, words)), input=text, env=environment({"LC_ALL": "C.UTF-8"}), capture_output=True, text=True,
-        timeout=60, check=False,
+        timeout=60, check=False, cwd=cwd,
     )  # fmt: skip
     return done.stdout + done.stderr
 
@@ -49,15 +51,18 @@ def test_every_command_has_a_page_that_is_linked_and_a_manual_page() -> None:
     assert pages == {slug.removeprefix("glancelite-") for slug in slugs} | {"index"}
 
 
-def test_what_is_left_of_a_command_that_is_gone_is_stale() -> None:
-    left = ROOT / "docs/man/glancelite-of-yesterday.1"
+def test_what_is_left_of_a_command_that_is_gone_is_told_and_taken_away(tmp_path: Path) -> None:
+    for name in ("docs", "etc"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    left = tmp_path / "docs/man/glancelite-of-yesterday.1"
     left.write_text("")
-    try:
-        done = ask(sys.executable, "-m", "docs.make", "--check")
-    finally:
-        left.unlink()
 
-    assert "stale: docs/man/glancelite-of-yesterday.1\n" in done
+    assert (
+        ask(sys.executable, "-m", "docs.make", "--check", cwd=tmp_path) == "stale: docs/man/glancelite-of-yesterday.1\n"
+    )
+    assert "removed docs/man/glancelite-of-yesterday.1" in ask(sys.executable, "-m", "docs.make", cwd=tmp_path)
+    assert not left.exists()
+    assert ask(sys.executable, "-m", "docs.make", "--check", cwd=tmp_path) == ""
 
 
 @pytest.mark.needs("mandoc")
@@ -119,3 +124,14 @@ def test_pages_of_a_command_tell_what_its_help_tells() -> None:
                 assert param.opts[-1] in text.replace("\\-", "-")
     for text in texts:
         assert "glancelite image save cirros" in text.replace("\\-", "-")
+
+
+@pytest.mark.parametrize("words", ["image save --help", "help image save"])
+def test_help_ends_with_the_examples_however_often_it_is_asked(words: str) -> None:
+    for _ in range(2):
+        shown = CliRunner().invoke(cli, words.split(), prog_name="glancelite").output
+
+    examples = "".join(f"    {line}\n" for line in EXAMPLES["image save"].strip().splitlines())
+    assert shown.endswith(f"\n  Examples:\n{examples}\n  Global options (glancelite --help) may stand here too.\n")
+    assert shown.count("Examples:") == 1
+    assert CliRunner().invoke(cli, ["fsck", "--help"]).output.count("    glancelite fsck --hash --data-dir") == 1
