@@ -23,8 +23,9 @@ NO_DATE = "missing date"
 
 
 def ask(*words: object, text: str = "", cwd: Path = ROOT) -> str:
+    settings = {"LC_ALL": "C.UTF-8", "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(
-        list(map(str, words)), input=text, env=environment({"LC_ALL": "C.UTF-8"}) | {"PYTHONWARNINGS": "ignore"}, capture_output=True, text=True,
+        list(map(str, words)), input=text, env=environment(settings), capture_output=True, text=True,
         timeout=60, check=False, cwd=cwd,
     )  # fmt: skip
     return done.stdout + done.stderr
@@ -56,12 +57,6 @@ def test_what_is_left_of_a_command_that_is_gone_is_told_and_taken_away(tmp_path:
         shutil.copytree(ROOT / name, tmp_path / name)
     left = tmp_path / "docs/man/glancelite-of-yesterday.1"
     left.write_text("")
-
-    assert (
-        ask(sys.executable, "-m", "docs.make", "--check", cwd=tmp_path) == "stale: docs/man/glancelite-of-yesterday.1\n"
-    )
-    assert "removed docs/man/glancelite-of-yesterday.1" in ask(sys.executable, "-m", "docs.make", cwd=tmp_path)
-    assert not left.exists()
 
     def make(*words: str) -> str:
         return ask(sys.executable, "-m", "docs.make", *words, cwd=tmp_path)
