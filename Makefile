@@ -94,7 +94,7 @@ bench-plots: $(BENCH)/ours/complete ## draw cost against number of images and of
 bench-soak: $(BENCH)/ours/complete ## five minutes of mixed load by 32 clients, then look for what it left
 	$(BENCH)/ours/bin/python -m bench.soak
 
-docs: $(READY) ## make the reference pages and samples from the tables
+docs: $(READY) ## make the reference pages, manual pages and samples from the tables
 	$(BIN)/python -m docs.make
 
 clean: ## remove what the targets made

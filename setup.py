@@ -21,6 +21,7 @@ setup(
     data_files=[
         ("etc/glancelite", [str(p.relative_to(HERE)) for p in sorted((HERE / "etc").glob("*.*"))]),
         ("etc/glancelite/wsgi", [str(p.relative_to(HERE)) for p in sorted((HERE / "etc/wsgi").glob("*.wsgi"))]),
+        ("share/man/man1", [str(p.relative_to(HERE)) for p in sorted((HERE / "docs/man").glob("*.1"))]),
     ],
     install_requires=[
         "click>=8.1",

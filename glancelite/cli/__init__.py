@@ -18,7 +18,7 @@ import click
 
 from glancelite import __version__
 
-from . import options
+from . import examples, options
 from .color import RED, is_colored, paint
 from .group import Group
 from .session import Session
@@ -68,6 +68,7 @@ class Root(Group):
         command: click.Command = getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
         if cmd_name in CLIENT_COMMANDS:
             options.accept_everywhere(command)
+        examples.show_in_help(command, cmd_name)
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":

@@ -1,118 +1,21 @@
-"""Every command that a page shows in a `console` block does what the page says.
+"""Every command that a page shows in a `console` block does what the page says (`console.py` says how).
 
-The blocks of a page are one session in a shell, in a directory and with a home of its own. What follows a command is
-its output: ids, times and hashes may differ, and `…` stands for anything. The ports 9292 and 9191 stand for free ones.
+The tutorial with Keystone is run in `keystone/test_tutorial.py`.
 """
 
-import os
-import re
-import signal
-import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 
+import console
 import pytest
-from harness import environment, free_port
+from console import ROOT
 
-ROOT = Path(__file__).parents[2]
 PAGES = [
     page
-    for page in sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("docs/howto/*.md")])
-    if "```console\n" in page.read_text()
+    for page in sorted([ROOT / "README.md", *ROOT.glob("docs/howto/*.md"), *ROOT.glob("docs/tutorials/*.md")])
+    if "```console\n" in page.read_text() and f"127.0.0.1:{console.KEYSTONE}" not in page.read_text()
 ]
-BLOCK = re.compile(r"^```console\n(.*?)^```$", re.S | re.M)
-VARYING = re.compile(
-    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|\b[0-9a-f]{128}\b|\b[0-9a-f]{32}\b"
-)
-
-PRELUDE = """
-set -o pipefail
-trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
-answers() {{ exec 3<>/dev/tcp/127.0.0.1/$1 && printf 'GET /healthcheck HTTP/1.0\\r\\n\\r\\n' >&3 && read -r <&3; }}
-wait_for() {{ for _ in $(seq 400); do (answers $1) 2>/dev/null && return; sleep 0.05; done; return 1; }}
-# The commands of a target, in this environment instead of one that make would build; tests do not run the tests.
-make() {{
-    local last; last=$(command make --no-print-directory -C {root} -n "$@" | tail -1) || return
-    [ "$1" = test ] || (cd {root} && bash -c "${{last//.venv\\/bin\\//{bin}/}}")
-}}
-command -v openstack >/dev/null || openstack() {{ glancelite "$@"; }}
-"""
-
-
-@dataclass
-class Step:
-    """A command of a page and the output that the page shows."""
-
-    command: str
-    shown: str
-
-
-def read_steps(text: str) -> list[Step]:
-    """The commands of a page's console blocks, in order."""
-    steps: list[Step] = []
-    for line in "".join(BLOCK.findall(text)).splitlines():
-        if line.startswith("$ "):
-            steps.append(Step(line[2:], ""))
-        elif line.startswith(">"):
-            steps[-1].command += "\n" + line[2:]
-        else:
-            steps[-1].shown += line + "\n"
-    return steps
-
-
-def make_script(steps: list[Step], ports: dict[str, int]) -> str:
-    """A script that runs the steps and says where each begins and how it ended."""
-    lines = [PRELUDE.format(root=ROOT, bin=Path(sys.executable).parent)]
-    for number, step in enumerate(steps):
-        command = _with_ports(step.command, ports)
-        port = ports["9191" if "run registry" in command else "9292"]
-        lines += [f"export GLANCELITE_SERVER_BIND=127.0.0.1:{port}", f"printf '@@@ {number}\\n'", command]
-        if command.endswith("&"):
-            lines.append(f"wait_for {port}")
-        lines.append(f"printf '\\n@@@ {number} ended %d\\n' $?")
-    return "\n".join(lines) + "\n"
-
-
-def _with_ports(text: str, ports: dict[str, int]) -> str:
-    return re.sub(r"127\.0\.0\.1:(9292|9191)", lambda found: f"127.0.0.1:{ports[found[1]]}", text)
-
-
-def run(script: str, home: Path) -> str:
-    """What a script prints, on both of its outputs."""
-    settings = {"HOME": str(home), "PYTHONWARNINGS": "ignore"}
-    settings["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    process = subprocess.Popen(
-        ["bash", "-c", script], cwd=home, env=environment(settings), text=True, start_new_session=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    try:
-        return process.communicate(timeout=100)[0]
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        raise AssertionError(process.communicate()[0]) from None
-
-
-def is_as_shown(output: str, shown: str) -> bool:
-    """Is this the output that the page shows? A page that shows none says nothing about it."""
-    if not shown.strip():
-        return True
-    pattern = ".*?".join(re.escape(VARYING.sub("~", part)) for part in shown.strip().split("…"))
-    return bool(re.fullmatch(pattern, VARYING.sub("~", output).strip(), re.S))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_commands_of_a_page_do_what_it_says(page: Path, tmp_path: Path) -> None:
-    steps = read_steps(page.read_text())
-    ports = {"9292": free_port(), "9191": free_port()}
-
-    printed = run(make_script(steps, ports), tmp_path)
-
-    for name, port in ports.items():
-        printed = printed.replace(f"127.0.0.1:{port}", f"127.0.0.1:{name}")
-    for number, step in enumerate(steps):
-        found = re.search(rf"@@@ {number}\n(.*)\n@@@ {number} ended (\d+)\n", printed, re.S)
-        assert found, printed
-        output = re.sub(r" +$", "", found[1], flags=re.M)
-        assert found[2] == "0", f"$ {step.command}\n{output}\nended with {found[2]}"
-        assert is_as_shown(output, re.sub(r" +$", "", step.shown, flags=re.M)), f"$ {step.command}\n{output}"
+    console.check(page, tmp_path)
