@@ -17,7 +17,9 @@ class Group(click.Group):
         if len(args) > 1 and (command := self.commands.get(longer)):
             return longer, command, args[2:]
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            near = get_close_matches(args[0], self.list_commands(ctx), n=1, cutoff=0.5)
+            known = self.list_commands(ctx)
+            near = [name for name in known if name.startswith(f"{args[0]} ")]
+            near = near or get_close_matches(args[0], known, n=1, cutoff=0.5)
             hint = f" Did you mean '{near[0]}'?" if near else ""
             raise click.UsageError(f"There is no command '{args[0]}'.{hint}", ctx)
         return super().resolve_command(ctx, args)

@@ -19,7 +19,9 @@ _CACHE, _TRANSPORT = "glancelite.settings", "glancelite.transport"
 """Where the click context keeps what a command has of each but once."""
 
 if TYPE_CHECKING:
-    from glancelite.client.images import Images
+    from glancelite.client.images import Image, Images
+    from glancelite.client.locations import Locations
+    from glancelite.client.members import Members
     from glancelite.client.offers import Offers
     from glancelite.client.tasks import Tasks
     from glancelite.client.transport import Transport
@@ -84,6 +86,20 @@ def open_offers() -> "Offers":
     from glancelite.client.offers import Offers
 
     return Offers(open_transport())
+
+
+def open_members(image_id: str) -> "Members":
+    """The members of an image."""
+    from glancelite.client.members import Members
+
+    return Members(open_transport(), image_id)
+
+
+def open_locations(images: "Images", image: "Image") -> "Locations":
+    """The locations of an image."""
+    from glancelite.client.locations import Locations
+
+    return Locations(open_transport(), images, image)
 
 
 def note(text: str) -> None:

@@ -40,6 +40,19 @@ class Images:
     def delete(self, image_id: str) -> None:
         self._transport.request("DELETE", _path(image_id))
 
+    def delete_from_store(self, image_id: str, store: str) -> None:
+        """Take the image's data out of one of its stores."""
+        self._transport.request(
+            "DELETE", f"/v2/stores/{quote(store, safe='')}{_path(image_id).removeprefix('/v2/images')}"
+        )
+
+    def deactivate(self, image_id: str) -> None:
+        """Keep everybody but administrators from its data."""
+        self._transport.request("POST", _path(image_id) + "/actions/deactivate")
+
+    def reactivate(self, image_id: str) -> None:
+        self._transport.request("POST", _path(image_id) + "/actions/reactivate")
+
     def upload(
         self, image_id: str, pieces: Iterable[bytes], length: int | None, headers: Mapping[str, str] | None = None
     ) -> None:

@@ -43,6 +43,7 @@ class Transport:
 
     def __init__(self, login: Login, settings: Settings, agent: str) -> None:
         self.endpoint, self._login, self._agent = login.endpoint, login, agent
+        self.identity = login.identity
         self._pool = _open_pool(login.endpoint, settings)
         self.exchanges: list[Exchange] = []
 
