@@ -20,9 +20,9 @@ VISIBILITIES = {
 }
 SHORTCUTS = {
     "architecture": "architecture", "instance_id": "instance_uuid", "kernel_id": "kernel_id",
-    "os_distro": "os_distro", "os_version": "os_version", "ramdisk_id": "ramdisk_id",
+    "os_distro": "os_distro", "os_version": "os_version", "ramdisk_id": "ramdisk_id", "instance_uuid": "instance_uuid",
 }  # fmt: skip
-"""Options that are properties by another name."""
+"""Options that are properties by another name; the last one is an older spelling."""
 
 
 def split_pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
@@ -79,7 +79,8 @@ _SHARED: tuple[Callable[[Any], Any], ...] = (
     click.option("--tag", "tags", multiple=True, help="Tag; repeatable."),
     click.option("--project", "--owner", "owner", metavar="PROJECT", help="Project that owns it."),
     domain_option,
-    *(click.option(f"--{name.replace('_', '-')}", name, help=f"The same as --property {key}=…")
+    *(click.option(f"--{name.replace('_', '-')}", name, help=f"The same as --property {key}=…",
+                   hidden=name == "instance_uuid")
       for name, key in SHORTCUTS.items()),
 )  # fmt: skip
 

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from glancelite.client.errors import Refused
+
 from .group import Group
 from .output import View, print_many, print_one, shows_many, shows_one
 from .project import domain_option, find_project
@@ -34,10 +36,16 @@ def add_project(image: str, project: str, project_domain: str | None, view: View
 @click.argument("project")
 @domain_option
 def remove_project(image: str, project: str, project_domain: str | None) -> None:
-    """Share an image with a project no longer."""
+    """Share an image with a project no longer. One that it was not shared with is warned about."""
     member = find_project(project, project_domain)
     with doing(f"remove project '{project}' from image '{image}'"):
-        open_members(open_images().find(image)["id"]).remove(member)
+        members = open_members(open_images().find(image)["id"])
+        try:
+            members.remove(member)
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            click.echo(f"Image '{image}' was not shared with project '{project}': {refused}", err=True)
 
 
 @click.group("member", cls=Group)

@@ -40,8 +40,9 @@ def show(view: View, service: str | None, status: str | None, region_name: str |
     rows = []
     if service in (None, "image"):
         with doing("show versions"):
-            endpoint, found = open_transport().endpoint, open_offers().versions()
-        rows = [_row(each, endpoint, chosen.get("region_name")) for each in found]
+            transport, found = open_transport(), open_offers().versions()
+            region = transport.identity.image_region() if transport.identity else None
+        rows = [_row(each, transport.endpoint, region) for each in found]
     rows = [row for row in rows if status in (None, row[3]) or row[3] == str(status).upper()]
     print_many(COLUMNS, sorted(rows, key=lambda row: [int(part) for part in re.findall(r"\d+", row[2])]), view)
 

@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 from .errors import BadAccess, ClientError, Refused, Unreachable
 from .identity import Identity
-from .sentence import find_sentence
 
 LOCAL_ENDPOINT = "http://127.0.0.1:9292"
 """Where a service listens that was started with nothing configured."""
@@ -179,13 +178,23 @@ def _keystone(plugin: str, settings: Settings, who: dict[str, Any]) -> Login:
         trim_endpoint(endpoint),
         lambda: {"X-Auth-Token": ask(keystone.get_token)},
         Identity(
-            lambda path, query: ask(lambda: _read(keystone, where, path, query)), lambda: ask(keystone.get_project_id)
+            lambda path, query: ask(lambda: _read(keystone, where, path, query)),
+            lambda: ask(keystone.get_project_id),
+            lambda: ask(lambda: _find_region(keystone, {**where, "service_type": "image"})),
         ),
     )
 
 
+def _find_region(keystone: Any, where: dict[str, Any]) -> str | None:
+    """The region of the endpoint that the catalog has."""
+    found = keystone.auth.get_endpoint_data(keystone, discover_versions=False, **where)
+    return found.region_name if found else None
+
+
 def _read(keystone: Any, where: dict[str, Any], path: str, query: dict[str, str]) -> Any:
     """What Keystone answers, asked where the catalog says that it is."""
+    from .sentence import find_sentence
+
     answer = keystone.get(
         path,
         params=query,

@@ -12,12 +12,18 @@ Ask = Callable[[str, dict[str, str]], Any]
 class Identity:
     """The Keystone that a login is known to. `ask` gets a document below its v3, or raises one of our errors."""
 
-    def __init__(self, ask: Ask, own_project: Callable[[], str | None]) -> None:
-        self._ask, self._own_project = ask, own_project
+    def __init__(
+        self, ask: Ask, own_project: Callable[[], str | None], image_region: Callable[[], str | None]
+    ) -> None:
+        self._ask, self._own_project, self._image_region = ask, own_project, image_region
 
     def own_project(self) -> str | None:
         """The project that the login acts in."""
         return self._own_project()
+
+    def image_region(self) -> str | None:
+        """The region that the image service is in."""
+        return self._image_region()
 
     def find_project(self, reference: str, domain: str | None = None) -> str:
         """The ID of the project with this ID or name.

@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import threading
 import uuid
+import venv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ import pytest
 from harness import command, make_service, running
 
 TLS = Path(__file__).with_name("tls.pem")
+PINNED = "python-openstackclient==10.5.0"
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ def environ(tmp_path: Path, endpoint: str) -> dict[str, str]:
     """A bare environment that points to the live service."""
     home = tmp_path / "home"
     home.mkdir()
-    return {"PATH": os.environ["PATH"], "HOME": str(home), "OS_AUTH_TYPE": "none", "OS_ENDPOINT": endpoint}
+    given = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    return {**given, "HOME": str(home), "OS_AUTH_TYPE": "none", "OS_ENDPOINT": endpoint}
 
 
 @pytest.fixture
@@ -67,6 +71,21 @@ def glancelite(environ: dict[str, str], tmp_path: Path) -> Run:
         return Done(done.returncode, done.stdout, done.stderr.decode())
 
     return run
+
+
+@pytest.fixture(scope="session")
+def openstack_path() -> Path:
+    """The peer's command: of the environment that GLANCELITE_PEER_VENV names, or of one made here once."""
+    given = os.environ.get("GLANCELITE_PEER_VENV")
+    folder = Path(given) if given else ROOT / ".cache/peer"
+    command = folder / "bin/openstack"
+    if not given and not (folder / "complete").exists():
+        venv.create(folder, clear=True, with_pip=True)
+        pip = [folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", PINNED]
+        subprocess.run(pip, check=True)
+        (folder / "complete").touch()
+    assert command.exists(), f"{folder} has no openstack client"
+    return command
 
 
 @pytest.fixture
