@@ -117,9 +117,8 @@ CHANGES = (
     ("admin   image set {image} --project {abroad} --min-ram 64",),
     ("admin   image set {image} --project nobody",),
     ("owner   image set {image} --name {name}-new --min-disk 1 --min-ram 64 --property a=1 --property b=2 --tag t",),
-    ("owner   image set {image} --architecture x86_64 --os-distro debian --os-version 13 --instance-id {home}"
-     " --kernel-id {home} --ramdisk-id {home}",),
-    ("owner   image set {image} --instance-uuid {home}",),
+    ("owner   image set {image} --architecture x86_64 --os-distro debian --os-version 13 --kernel-id {dull_id}"
+     " --ramdisk-id {dull_id}",),
     ("owner   image set {image} --protected", "owner image delete {image}", "owner image set {image} --unprotected",
      "owner image delete {image}"),
     ("owner   image set {image} --community", "owner image set {image} --private", "owner image set {image} --shared"),
@@ -163,7 +162,8 @@ CREATES = (
     "owner image create {new} --file {disk} --import",
 )
 
-# Commands that end otherwise: our code, the peer's, and why.
+# Commands that end otherwise: our code, the peer's, and why. (And `--instance-id` sets `instance_uuid`, the property
+# for it; the peer sets `instance_id`, a name that its own SDK does not know.)
 ON_PURPOSE = (
     ("owner image create {new} --file {disk} --disk-format colour", 1, 2, "which formats there are, the service knows"),
     ("owner image set {dull} --disk-format colour", 1, 2, "which formats there are, the service knows"),
