@@ -12,9 +12,7 @@ Ask = Callable[[str, dict[str, str]], Any]
 class Identity:
     """The Keystone that a login is known to. `ask` gets a document below its v3, or raises one of our errors."""
 
-    def __init__(
-        self, ask: Ask, own_project: Callable[[], str | None], image_region: Callable[[], str | None]
-    ) -> None:
+    def __init__(self, ask: Ask, own_project: Callable[[], str | None], image_region: Callable[[], str | None]) -> None:
         self._ask, self._own_project, self._image_region = ask, own_project, image_region
 
     def own_project(self) -> str | None:
