@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cli.glance_server import running_glance
 from harness import command, make_service, running
 
 TLS = Path(__file__).with_name("tls.pem")
@@ -43,11 +44,42 @@ class Done:
 Run = Callable[..., Done]
 
 
-@pytest.fixture(scope="session", params=["together", pytest.param("apart", marks=pytest.mark.slow)])
+@pytest.fixture(
+    scope="session",
+    params=[
+        "together", pytest.param("apart", marks=pytest.mark.slow), pytest.param("glance", marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
 def endpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A service as a newcomer starts it, where everybody may do everything; and the same in two daemons."""
-    with running(make_service(tmp_path_factory.mktemp("cli") / "data", request.param, auth="none")) as service:
+    """A service as a newcomer starts it, where everybody may do everything; the same in two daemons; a real Glance."""
+    place = tmp_path_factory.mktemp("cli") / "data"
+    if request.param == "glance":
+        with running_glance(place) as url:
+            yield url
+        return
+    with running(make_service(place, request.param, auth="none")) as service:
         yield service.url
+
+
+WITH_GLANCE = ("test_images", "test_create", "test_save", "test_members", "test_about", "test_import", "test_peer")
+"""Modules whose tests are run against a real Glance too, but for those of `BEYOND_GLANCE`."""
+
+BEYOND_GLANCE: dict[str, str] = {}
+"""Tests that Glance cannot pass, by the beginnings of their names, and why."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what does not say something of Glance."""
+    left = [item for item in items if not _is_beyond_glance(item)]
+    config.hook.pytest_deselected(items=[item for item in items if _is_beyond_glance(item)])
+    items[:] = left
+
+
+def _is_beyond_glance(item: pytest.Item) -> bool:
+    call = getattr(item, "callspec", None)
+    if item.path.parent != Path(__file__).parent or call is None or call.params.get("endpoint") != "glance":
+        return False
+    return item.path.stem not in WITH_GLANCE or item.name.startswith(tuple(BEYOND_GLANCE))
 
 
 @pytest.fixture
