@@ -23,7 +23,7 @@ CONFIG = """\
 log_file = {folder}/glance.log
 enabled_backends = fast:file,slow:file
 worker_self_reference_url = http://127.0.0.1:{port}
-show_multiple_locations = true
+show_multiple_locations = {shows_locations}
 enabled_import_methods = [glance-direct,web-download,copy-image]
 [glance_store]
 default_backend = fast
@@ -49,7 +49,7 @@ from glance.wsgi.api import application as glance
 
 WHO = {
     "HTTP_X_IDENTITY_STATUS": "Confirmed", "HTTP_X_USER_ID": "somebody", "HTTP_X_PROJECT_ID": "everybody",
-    "HTTP_X_ROLES": "admin,member,reader",
+    "HTTP_X_ROLES": "admin,member,reader,service",
 }
 
 
@@ -79,7 +79,7 @@ def install() -> Path:
 
 
 @contextmanager
-def running_glance(folder: Path) -> Iterator[str]:
+def running_glance(folder: Path, shows_locations: bool = False) -> Iterator[str]:
     """The URL of a Glance of one's own."""
     environment, port = install(), free_port()
     folder.mkdir(parents=True)
@@ -87,7 +87,7 @@ def running_glance(folder: Path) -> Iterator[str]:
         (folder / name).mkdir()
     pipelines = (environment / "etc/glance/glance-api-paste.ini").read_text()
     (folder / "glance-api-paste.ini").write_text(pipelines.replace(" authtoken context ", " context "))
-    (folder / "glance-api.conf").write_text(CONFIG.format(folder=folder, port=port))
+    (folder / "glance-api.conf").write_text(CONFIG.format(folder=folder, port=port, shows_locations=shows_locations))
     (folder / "believing.py").write_text(APPLICATION)
     config = ["--config-file", folder / "glance-api.conf"]
     subprocess.run([environment / "bin/glance-manage", *config, "db", "sync"], check=True, capture_output=True)

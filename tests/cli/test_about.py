@@ -4,23 +4,11 @@ import json
 import re
 
 import pytest
-from harness import make_service, running
 
-OPTIONS = {
-    "SHOW_MULTIPLE_LOCATIONS": "true", "ENABLED_BACKENDS": "fast:file,web:http", "GLANCE_STORE_DEFAULT_BACKEND": "fast",
-    "USER_STORAGE_QUOTA": "1GB",
-}  # fmt: skip
 ID = "505be7df-a7ae-452b-b804-dbb0b01bbe01"
 HASH = {"os_hash_algo": "sha512", "os_hash_value": "00"}
 CLOUDS = "clouds: {lite: {auth: {password: secret, username: me}, region_name: there}}"
 PLACE, OTHER = "http://127.0.0.1:9/disk.img", "http://127.0.0.1:9/other.img"
-
-
-@pytest.fixture(scope="module")
-def open_service(tmp_path_factory):
-    """The URL of a service that shows locations, and lets them be changed."""
-    with running(make_service(tmp_path_factory.mktemp("open") / "data", auth="none", **OPTIONS)) as service:
-        yield service.url
 
 
 @pytest.fixture
@@ -118,37 +106,6 @@ def test_locations_are_changed_by_their_url(glancelite, told):
     assert unknown.err == (
         f"Error: Cannot remove locations of image '{ID}': It has no location file:///x; it has: {PLACE}, {OTHER}.\n"
     )
-
-
-def test_the_service_takes_what_is_changed_of_locations(glancelite, open_service, image, name):
-    where = {"OS_ENDPOINT": open_service}
-    made = glancelite("image", "create", name, "--file", __file__, "-f", "value", "-c", "id", **where).out.strip()
-    (first,) = glancelite("image", "location", "list", made, "-f", "json", **where).json
-
-    done = glancelite("image", "location", "set", made, "--url", first["URL"], "--metadata", "seen=yes", **where)
-
-    assert done.code == 0, done.err
-    (row,) = glancelite("image", "location", "list", made, "-f", "json", **where).json
-    assert (row["URL"], row["Metadata"]["seen"]) == (first["URL"], "yes")
-    refused = glancelite("image", "location", "unset", made, "--url", first["URL"], **where)
-    assert (refused.code, "(HTTP 403, request req-" in refused.err) == (1, True)
-
-
-def test_an_image_is_taken_out_of_a_store(glancelite, open_service, name, disk):
-    where = {"OS_ENDPOINT": open_service}
-    glancelite("image", "create", name, "--file", disk, **where)
-
-    listed = glancelite("image", "list", "--name", name, "--include-stores", "-f", "json", **where).json
-    done = glancelite("image", "delete", name, "nothing", "--store", "fast", **where)
-
-    assert [row["Stores"] for row in listed] == ["fast"]
-    assert done.code == 1
-    first, second, last = done.err.splitlines()
-    assert first.startswith(f"Cannot delete image '{name}' from store 'fast': The last location")
-    assert "(HTTP 403, request req-" in first
-    assert second == "Cannot delete image 'nothing' from store 'fast': no image has this name or ID."
-    assert last == "Error: Failed to delete 2 of 2 images."
-    assert glancelite("image", "show", name, **where).code == 0
 
 
 def test_images_are_found_by_their_hashes_and_after_one_by_name(glancelite, name, disk):

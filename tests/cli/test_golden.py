@@ -40,6 +40,12 @@ COMMANDS = {
 }
 
 
+@pytest.fixture(scope="session")
+def endpoint():
+    """Nobody: all is said by the canned service."""
+    return "http://127.0.0.1:9"
+
+
 @pytest.fixture
 def told(canned):
     """A service that has just these two images."""
