@@ -23,15 +23,6 @@ SLOW_ON_MARIADB := tests/faults/test_databases.py tests/faults/test_lost_replies
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-PEER := .cache/peer
-PEER_PIN := python-openstackclient==10.5.0
-
-# The unmodified client that tests compare ours with, in an environment of its own.
-$(PEER)/complete: Makefile
-	$(PYTHON) -m venv --clear $(PEER)
-	$(PEER)/bin/pip install --quiet '$(PEER_PIN)'
-	touch $@
-
 $(READY): setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip setuptools wheel
@@ -46,10 +37,10 @@ demo: $(READY) ## run the main job end to end
 serve: $(READY) ## run the service on http://127.0.0.1:9292 with its data in .cache/serve
 	$(BIN)/glancelite server run --data-dir .cache/serve
 
-test: $(READY) $(PEER)/complete ## the test suite
+test: $(READY) ## the test suite
 	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow'
 
-test-all: $(READY) $(PEER)/complete ## what takes longer: databases, Keystone, real clients, fuzzing, the slow crashes
+test-all: $(READY) ## what takes longer: databases, Keystone, real clients, fuzzing, the slow crashes
 	$(BIN)/python -m pytest $(PARALLEL) -m slow $(SLOW)
 	GLANCELITE_TEST_DB=postgresql $(BIN)/python -m pytest $(PARALLEL) -m 'not slow' $(ON_DATABASES)
 	GLANCELITE_TEST_DB=postgresql $(BIN)/python -m pytest $(PARALLEL) -m slow $(SLOW_ON_DATABASES)

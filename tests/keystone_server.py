@@ -45,9 +45,8 @@ control_socket_disable = True
 
 
 def install() -> Path:
-    """The bin folder of an environment with Keystone: of GLANCELITE_KEYSTONE_VENV, or made here once."""
-    given = os.environ.get("GLANCELITE_KEYSTONE_VENV")
-    return Path(given) / "bin" if given else environment_of(CACHE / "keystone", *PINNED)
+    """The bin folder of the environment with Keystone."""
+    return environment_of(CACHE / "keystone", *PINNED)
 
 
 @dataclass

@@ -28,10 +28,13 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 CLIENT_COMMANDS = {
+    "command": ("commands:command", "List the commands."),
     "complete": ("completion:complete", "The same as `completion`, spelled as other clients do."),
     "completion": ("completion:command", "Print the lines that make a shell complete glancelite."),
+    "configuration": ("configuration:command", "Show the settings of this client, and where each comes from."),
     "help": ("help:command", "Show the help of a command."),
     "image": ("image:group", "Create, list, show, change, import, save and delete images."),
+    "versions": ("versions:command", "Show the versions of the Image API."),
 }
 HOST_COMMANDS = {
     "config": ("host.config:command", "Show and check the service's configuration."),

@@ -7,6 +7,8 @@ import click
 
 from glancelite.domain.fields import BY_NAME, INTEGER_MAX
 
+from .project import domain_option, find_project
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 T = TypeVar("T")
 
@@ -18,9 +20,9 @@ VISIBILITIES = {
 }
 SHORTCUTS = {
     "architecture": "architecture", "instance_id": "instance_uuid", "kernel_id": "kernel_id",
-    "os_distro": "os_distro", "os_version": "os_version", "ramdisk_id": "ramdisk_id",
+    "os_distro": "os_distro", "os_version": "os_version", "ramdisk_id": "ramdisk_id", "instance_uuid": "instance_uuid",
 }  # fmt: skip
-"""Options that are properties by another name."""
+"""Options that are properties by another name; the last one is an older spelling."""
 
 
 def split_pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
@@ -75,9 +77,10 @@ _SHARED: tuple[Callable[[Any], Any], ...] = (
     click.option("--property", "properties", multiple=True, metavar="KEY=VALUE", callback=split_properties,
                  help="Additional property; repeatable."),
     click.option("--tag", "tags", multiple=True, help="Tag; repeatable."),
-    click.option("--project", "--owner", "owner", metavar="ID", help="Project that owns it, by ID."),
-    click.option("--project-domain", metavar="DOMAIN", hidden=True, expose_value=False),
-    *(click.option(f"--{name.replace('_', '-')}", name, help=f"The same as --property {key}=…")
+    click.option("--project", "--owner", "owner", metavar="PROJECT", help="Project that owns it."),
+    domain_option,
+    *(click.option(f"--{name.replace('_', '-')}", name, help=f"The same as --property {key}=…",
+                   hidden=name == "instance_uuid")
       for name, key in SHORTCUTS.items()),
 )  # fmt: skip
 
@@ -92,9 +95,11 @@ def exclusive(values: Mapping[str, Any], choices: Mapping[str, T]) -> T | None:
 
 def collect_fields(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
     """The image's fields that the options set, without properties and tags."""
-    fields = {name: values[name] for name in ("min_disk", "min_ram", "owner", *names)}
+    fields = {name: values[name] for name in ("min_disk", "min_ram", *names)}
     fields["protected"] = exclusive(values, {"protected": True, "unprotected": False})
     fields["visibility"] = exclusive(values, {name: name for name in VISIBILITIES})
+    if values["owner"] is not None:
+        fields["owner"] = find_project(values["owner"], values["project_domain"])
     return {name: value for name, value in fields.items() if value is not None}
 
 

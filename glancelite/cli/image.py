@@ -7,7 +7,7 @@ import click
 from glancelite.client.errors import ClientError, Unreachable
 from glancelite.client.query import filter_value
 
-from . import member, task
+from . import location, member, quota, schema, task
 from . import store as stores
 from .display import LIST_COLUMNS, LONG_COLUMNS, describe, human_size
 from .fields import VISIBILITIES, collect_fields, collect_properties, exclusive, flag, image_options, split_pairs
@@ -15,8 +15,10 @@ from .group import Group
 from .importing import import_image, import_info, stage
 from .inspect import inspect
 from .output import View, print_many, print_one, shows_many, shows_one
+from .project import domain_option, find_project
 from .saving import save
-from .service import doing, open_images, open_members
+from .service import doing, open_images
+from .status import change_status, plan_status, status_options, telling
 from .transfer import create, upload
 
 _NOT_PROPERTIES = ("limit", "marker", "sort", "sort_key", "sort_dir", "tag")
@@ -32,7 +34,7 @@ def group() -> None:
 
 for _command in (
     *(create, upload, save, stage, import_image, import_info, inspect, task.group, stores.group),
-    *member.commands,
+    *(member.add_project, member.remove_project, member.group, location.group, quota.group, schema.group),
 ):
     group.add_command(_command)
 
@@ -55,25 +57,36 @@ for _command in (
 @click.option("--status", help="Only in this status.")
 @click.option(
     "--member-status",
-    type=click.Choice(["accepted", "pending", "rejected", "all"]),
+    type=click.Choice(["accepted", "pending", "rejected", "all"], case_sensitive=False),
     help="Of images shared with you: only those you gave this status.",
 )
-@click.option("--project", "--owner", "owner", metavar="ID", help="Only of this project (administrators).")
-@click.option("--project-domain", metavar="DOMAIN", hidden=True, expose_value=False)
+@click.option("--project", "--owner", "owner", metavar="PROJECT", help="Only of this project (administrators).")
+@domain_option
+@click.option("--checksum", metavar="MD5", help="Only with data of this MD5.")
+@click.option("--hash", "os_hash_value", metavar="HEX", help="Only with data of this hash.")
 @click.option("--tag", "tags", multiple=True, help="Only with this tag; repeatable: with all of them.")
 @flag("hidden", "Hidden images instead of the others.")
 @click.option("--long", "is_long", is_flag=True, help="More columns.")
+@click.option("--include-stores", "has_stores", is_flag=True, help="With the stores that have the data.")
 @click.option("--sort", default="name:asc", metavar="KEY[:DIRECTION],…", help="Order; name:asc unless said.")
 @click.option("--limit", type=click.IntRange(1), help="One page of this many images; with --max-items: size of a page.")
-@click.option("--marker", metavar="ID", help="Begin after this image.")
+@click.option("--marker", metavar="IMAGE", help="Begin after this image.")
 @click.option("--max-items", type=click.IntRange(1), help="No more images than this, page after page.")
+@click.option("--page-size", hidden=True, expose_value=False)
 @shows_many
-def list_images(view: View, is_long: bool, limit: int | None, max_items: int | None, **values: Any) -> None:
+def list_images(
+    view: View, is_long: bool, has_stores: bool, limit: int | None, max_items: int | None, **values: Any
+) -> None:
     """List images."""
-    columns = LONG_COLUMNS if is_long else LIST_COLUMNS
+    columns = (LONG_COLUMNS if is_long else LIST_COLUMNS) | ({"Stores": "stores"} if has_stores else {})
     query = _make_query(values)
+    if values["owner"] is not None:
+        query.append(("owner", find_project(values["owner"], values["project_domain"])))
     with doing("list images"):
-        images = list(open_images().list(query, limit, max_items or limit))
+        listed = open_images()
+        if values["marker"] is not None:
+            query.append(("marker", listed.find(values["marker"])["id"]))
+        images = list(listed.list(query, limit, max_items or limit))
     rows = [[image.get(field) for field in columns.values()] for image in images]
     print_many(tuple(columns), rows, view)
 
@@ -85,7 +98,8 @@ def _make_query(values: dict[str, Any]) -> list[tuple[str, str]]:
             raise click.UsageError(f"A list cannot be filtered by a property called '{name}'.")
         query.append((name, value))
     query += [(name, filter_value(values[name])) for name in ("name", "status") if values[name] is not None]
-    query += [(name, values[name]) for name in ("owner", "member_status", "marker") if values[name] is not None]
+    exact = ("member_status", "checksum", "os_hash_value")
+    query += [(name, values[name]) for name in exact if values[name] is not None]
     visibility = exclusive(values, {name: name for name in (*VISIBILITIES, "all")})
     query += [("visibility", visibility)] if visibility else []
     query += [("os_hidden", "true")] if values["hidden"] else []
@@ -119,34 +133,26 @@ def show(image: str, human_readable: bool, view: View) -> None:
 @image_options
 @flag("hidden", "Leave it out of lists.")
 @flag("unhidden", "Show it in lists.")
-@flag("deactivate", "Let nobody but administrators have its data.")
-@flag("activate", "Let its data be had again.")
-@flag("accept", "Accept it for the project that you act in, or for --project.")
-@flag("reject", "Reject it for that project.")
-@flag("pending", "Leave open whether that project accepts it.")
+@status_options
 def set_image(image: str, **values: Any) -> None:
     """Change an image, or what a project makes of one that is shared with it. Tags are added to those it has."""
+    status = plan_status(values)
     fields = collect_fields(values, "name", "container_format", "disk_format")
-    status = exclusive(values, member.STATUSES)
-    project = fields.pop("owner", None) if status else None
-    activates = exclusive(values, {"activate": True, "deactivate": False})
     hidden = exclusive(values, {"hidden": True, "unhidden": False})
     fields |= {} if hidden is None else {"os_hidden": hidden}
     with doing(f"change image '{image}'"):
         images = open_images()
         found = images.find(image)
-        if status:
-            open_members().set_status(found["id"], project or member.own_project(), status)
-        if activates is not None:
-            (images.reactivate if activates else images.deactivate)(found["id"])
         if values["tags"]:
             fields["tags"] = list(dict.fromkeys([*found["tags"], *values["tags"]]))
         changes = [{"op": "replace", "path": _pointer(name), "value": value} for name, value in fields.items()]
         changes += [
             {"op": "add", "path": _pointer(name), "value": value} for name, value in collect_properties(values).items()
         ]
+        change_status(images, found["id"], status)
         if changes:
-            images.update(found["id"], changes)
+            with telling(status):
+                images.update(found["id"], changes)
 
 
 @group.command()
@@ -185,16 +191,16 @@ def delete(image: tuple[str, ...], store: str | None) -> None:
     """Delete images; goes on with the others when one cannot be deleted."""
     with doing("delete images"):
         images = open_images()
-        failed = 0
+        failed, place = 0, "" if store is None else f" from store '{store}'"
         for reference in image:
             try:
                 found = images.find(reference)["id"]
-                images.delete_from(found, store) if store else images.delete(found)
+                images.delete(found) if store is None else images.delete_from(found, store)
             except Unreachable:
                 raise
             except ClientError as error:
                 failed += 1
-                click.echo(f"Cannot delete image '{reference}': {error}", err=True)
+                click.echo(f"Cannot delete image '{reference}'{place}: {error}", err=True)
     if failed:
         raise click.ClickException(f"Failed to delete {failed} of {len(image)} images.")
 

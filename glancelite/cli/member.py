@@ -1,80 +1,81 @@
-"""`glancelite image add|remove project` and `image member …`: the projects that an image is shared with."""
+"""`image add project`, `image remove project`, `image member …`: the projects that an image is shared with."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
+from glancelite.client.errors import Refused
+
+from .group import Group
 from .output import View, print_many, print_one, shows_many, shows_one
-from .service import doing, open_images, open_members, open_transport, settings
+from .project import domain_option, find_project
+from .service import doing, open_images, open_members
 
-COLUMNS = ("Image ID", "Member ID", "Status")
-STATUSES = {
-    "accept": "accepted",
-    "reject": "rejected",
-    "pending": "pending",
-}
-"""Options of `image set` -> the status that they give a member."""
+if TYPE_CHECKING:
+    from glancelite.client.members import Member
 
-_domain = click.option("--project-domain", metavar="DOMAIN", hidden=True, expose_value=False)
+LIST_COLUMNS = {"Image ID": "image_id", "Member ID": "member_id", "Status": "status"}
+SHOWN = ("created_at", "image_id", "member_id", "schema", "status", "updated_at")
 
 
 @click.command("add project")
 @click.argument("image")
 @click.argument("project")
-@_domain
+@domain_option
 @shows_one
-def add(image: str, project: str, view: View) -> None:
-    """Share an image with a project, named by its ID. The project decides whether it accepts."""
+def add_project(image: str, project: str, project_domain: str | None, view: View) -> None:
+    """Share an image with a project, which may accept it then."""
+    member = find_project(project, project_domain)
     with doing(f"share image '{image}' with project '{project}'"):
-        member = open_members().add(_id_of(image), project)
-    print_one(member, view)
+        added = open_members(open_images().find(image)["id"]).add(member)
+    print_one(_describe(added), view)
 
 
 @click.command("remove project")
 @click.argument("image")
 @click.argument("project")
-@_domain
-def remove(image: str, project: str) -> None:
-    """Share an image no longer with a project, named by its ID."""
-    with doing(f"take image '{image}' from project '{project}'"):
-        open_members().remove(_id_of(image), project)
+@domain_option
+def remove_project(image: str, project: str, project_domain: str | None) -> None:
+    """Share an image with a project no longer. One that it was not shared with is warned about."""
+    member = find_project(project, project_domain)
+    with doing(f"remove project '{project}' from image '{image}'"):
+        members = open_members(open_images().find(image)["id"])
+        try:
+            members.remove(member)
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            click.echo(f"Image '{image}' was not shared with project '{project}': {refused}", err=True)
 
 
-@click.command("member list")
+@click.group("member", cls=Group)
+def group() -> None:
+    """List and show the projects that an image is shared with."""
+
+
+@group.command("list")
 @click.argument("image")
-@_domain
+@click.option("--project-domain", metavar="DOMAIN", hidden=True, expose_value=False)
 @shows_many
 def list_members(image: str, view: View) -> None:
     """List the projects that an image is shared with."""
     with doing(f"list the members of image '{image}'"):
-        members = open_members().list(_id_of(image))
-    rows = [[member.get(name) for name in ("image_id", "member_id", "status")] for member in members]
-    print_many(COLUMNS, rows, view)
+        members = open_members(open_images().find(image)["id"]).list()
+    print_many(tuple(LIST_COLUMNS), [[each.get(name) for name in LIST_COLUMNS.values()] for each in members], view)
 
 
-@click.command("member get")
+@group.command()
 @click.argument("image")
 @click.argument("project")
-@_domain
+@domain_option
 @shows_one
-def get(image: str, project: str, view: View) -> None:
-    """Show what a project has made of an image that is shared with it."""
-    with doing(f"show member '{project}' of image '{image}'"):
-        member = open_members().show(_id_of(image), project)
-    print_one(member, view)
+def get(image: str, project: str, project_domain: str | None, view: View) -> None:
+    """Show one project that an image is shared with."""
+    member = find_project(project, project_domain)
+    with doing(f"show project '{project}' of image '{image}'"):
+        found = open_members(open_images().find(image)["id"]).show(member)
+    print_one(_describe(found), view)
 
 
-commands: tuple[click.Command, ...] = (add, remove, list_members, get)
-
-
-def own_project() -> str:
-    """The project that is acted in; a usage error where nothing says which it is."""
-    found = settings().get("project_id") or open_transport().project_id()
-    if not found:
-        raise click.UsageError("Nothing says which project you act in: name it with --project.")
-    return str(found)
-
-
-def _id_of(image: str) -> str:
-    found: dict[str, Any] = open_images().find(image)
-    return str(found["id"])
+def _describe(member: "Member") -> "Member":
+    return {name: member.get(name) for name in SHOWN}

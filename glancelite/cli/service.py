@@ -23,7 +23,8 @@ _CACHE, _TRANSPORT = "glancelite.settings", "glancelite.transport"
 
 if TYPE_CHECKING:
     from glancelite.client.auth import Login
-    from glancelite.client.images import Images
+    from glancelite.client.images import Image, Images
+    from glancelite.client.locations import Locations
     from glancelite.client.members import Members
     from glancelite.client.offers import Offers
     from glancelite.client.tasks import Tasks
@@ -108,13 +109,6 @@ def _end(ctx: click.Context, session: Session, transport: "Transport", first: in
         transport.close()
 
 
-def open_members() -> "Members":
-    """The members of the service's images."""
-    from glancelite.client.members import Members
-
-    return Members(open_transport())
-
-
 def open_tasks() -> "Tasks":
     """The tasks of the service."""
     from glancelite.client.tasks import Tasks
@@ -127,6 +121,20 @@ def open_offers() -> "Offers":
     from glancelite.client.offers import Offers
 
     return Offers(open_transport())
+
+
+def open_members(image_id: str) -> "Members":
+    """The members of an image."""
+    from glancelite.client.members import Members
+
+    return Members(open_transport(), image_id)
+
+
+def open_locations(images: "Images", image: "Image") -> "Locations":
+    """The locations of an image."""
+    from glancelite.client.locations import Locations
+
+    return Locations(open_transport(), images, image)
 
 
 def note(text: str) -> None:

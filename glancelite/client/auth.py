@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from .errors import BadAccess, ClientError, Unreachable
+from .errors import BadAccess, ClientError, Refused, Unreachable
+from .identity import Identity
 
 LOCAL_ENDPOINT = "http://127.0.0.1:9292"
 """Where a service listens that was started with nothing configured."""
@@ -23,17 +24,17 @@ Settings = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Login:
-    """An endpoint without its version, the headers that say who asks (asked for anew for every request), and the ID of
-    the project that is acted in, where the login knows it."""
+    """An endpoint without its version, and the headers that say who asks (asked for anew for every request)."""
 
     endpoint: str
     headers: Callable[[], dict[str, str]]
-    project_id: Callable[[], str | None] = lambda: None
+    identity: Identity | None = None
+    """The Keystone that was logged in to."""
 
 
 def log_in(settings: Settings) -> Login:
     """Find the endpoint and the credentials that `settings` describe."""
-    kind = settings.get("auth_type") or _guess(settings)
+    kind = settings.get("auth_type") or guess_kind(settings)
     if kind not in _KINDS:
         raise BadAccess(f"Auth type '{kind}' is not one of {', '.join(_KINDS)}.")
     return _KINDS[kind](settings)
@@ -54,7 +55,8 @@ def trim_endpoint(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{path}"
 
 
-def _guess(settings: Settings) -> str:
+def guess_kind(settings: Settings) -> str:
+    """The auth type that settings mean which name none."""
     if settings.get("application_credential_id") or settings.get("application_credential_name"):
         return "v3applicationcredential"
     if settings.get("token"):
@@ -163,17 +165,45 @@ def _keystone(plugin: str, settings: Settings, who: dict[str, Any]) -> Login:
         except exceptions.ClientException as error:
             raise ClientError(f"Keystone at {settings['auth_url']} did not log you in: {error}") from error
 
+    interface = (settings.get("interface") or "public").removesuffix("URL")
     endpoint = settings.get("endpoint") or ask(
         lambda: keystone.get_endpoint(
-            service_type="image",
-            interface=(settings.get("interface") or "public").removesuffix("URL"),
-            region_name=settings.get("region_name"),
+            service_type="image", interface=interface, region_name=settings.get("region_name")
         )
     )
     if not endpoint:
         raise BadAccess("Keystone's catalog names no image service to use for this region and interface.")
+    where = {"service_type": "identity", "interface": interface, "region_name": settings.get("region_name")}
     return Login(
         trim_endpoint(endpoint),
         lambda: {"X-Auth-Token": ask(keystone.get_token)},
-        lambda: ask(keystone.get_project_id),
+        Identity(
+            lambda path, query: ask(lambda: _read(keystone, where, path, query)),
+            lambda: ask(keystone.get_project_id),
+            lambda: ask(lambda: _find_region(keystone, {**where, "service_type": "image"})),
+        ),
     )
+
+
+def _find_region(keystone: Any, where: dict[str, Any]) -> str | None:
+    """The region of the endpoint that the catalog has."""
+    found = keystone.auth.get_endpoint_data(keystone, discover_versions=False, **where)
+    return found.region_name if found else None
+
+
+def _read(keystone: Any, where: dict[str, Any], path: str, query: dict[str, str]) -> Any:
+    """What Keystone answers, asked where the catalog says that it is."""
+    from .sentence import find_sentence
+
+    answer = keystone.get(
+        path,
+        params=query,
+        headers={"Accept": "application/json"},
+        endpoint_filter={**where, "version": (3, "latest")},
+        raise_exc=False,
+    )
+    if answer.status_code >= 400:
+        kind = answer.headers.get("Content-Type", "")
+        sentence = find_sentence(answer.status_code, kind, answer.content)
+        raise Refused(answer.status_code, sentence, answer.headers.get("X-Openstack-Request-Id", ""))
+    return answer.json()

@@ -33,6 +33,14 @@ class ImageUnknown(ClientError):
     """No visible image has this id or name, or several have this name."""
 
 
+class ProjectUnknown(ClientError):
+    """No project has this id or name, or several have this name, or the login does not tell one."""
+
+
+class LocationUnknown(ClientError):
+    """The image has no location with this URL."""
+
+
 class NotOffered(ClientError):
     """The service does not have what was asked for."""
 

@@ -1,6 +1,7 @@
-"""What a service says that it offers: ways to import, and stores."""
+"""What a service says that it offers: ways to import, stores, quotas, schemas and versions."""
 
 from typing import Any
+from urllib.parse import quote
 
 from .errors import BadAnswer, NotOffered, Refused
 from .transport import Transport
@@ -31,6 +32,24 @@ class Offers:
         """The stores; NotOffered where the service does not speak of several."""
         path = "/v2/info/stores" + ("/detail" if has_details else "")
         found = self._ask(path, "The service does not speak of several stores.").get("stores")
+        if not isinstance(found, list):
+            raise BadAnswer(f"What answers at {self._transport.endpoint} does not speak the Image API.")
+        return found
+
+    def usage(self) -> dict[str, dict[str, int]]:
+        """Limit and usage of the caller's project, for each quota; NotOffered where the service keeps none."""
+        found = self._ask("/v2/info/usage", "The service does not tell of quotas.").get("usage")
+        if not isinstance(found, dict):
+            raise BadAnswer(f"What answers at {self._transport.endpoint} does not speak the Image API.")
+        return found
+
+    def schema(self, name: str) -> dict[str, Any]:
+        """The JSON schema of this name; NotOffered where there is none."""
+        return self._ask(f"/v2/schemas/{quote(name, safe='/')}", f"The service has no schema '{name}'.")
+
+    def versions(self) -> list[dict[str, Any]]:
+        """The versions of the API."""
+        found = self._ask("/versions", "The service does not tell its versions.").get("versions")
         if not isinstance(found, list):
             raise BadAnswer(f"What answers at {self._transport.endpoint} does not speak the Image API.")
         return found

@@ -47,8 +47,8 @@ class Transport:
 
     def __init__(self, login: Login, settings: Settings, agent: str) -> None:
         self.endpoint, self._login, self._agent = login.endpoint, login, agent
+        self.identity = login.identity
         self._pool = _open_pool(login.endpoint, settings)
-        self.project_id = login.project_id
         self._tries = int(settings.get("retries") or 0)
         self.exchanges: list[Exchange] = []
 

@@ -1,32 +1,11 @@
 """The unmodified `openstack` client against our service, and our command beside it: same images, same JSON."""
 
 import json
-import os
 import subprocess
-import venv
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from harness import make_service, running
-
-PINNED = "python-openstackclient==10.5.0"
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="session")
-def openstack_path() -> Path:
-    """The peer's command: of the environment that GLANCELITE_PEER_VENV names, or of one made here once."""
-    given = os.environ.get("GLANCELITE_PEER_VENV")
-    folder = Path(given) if given else ROOT / ".cache/peer"
-    command = folder / "bin/openstack"
-    if not given and not (folder / "complete").exists():
-        venv.create(folder, clear=True, with_pip=True)
-        pip = [folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", PINNED]
-        subprocess.run(pip, check=True)
-        (folder / "complete").touch()
-    assert command.exists(), f"{folder} has no openstack client"
-    return command
 
 
 @pytest.fixture

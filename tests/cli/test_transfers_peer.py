@@ -1,7 +1,7 @@
 """Commands that move data, in the words of `openstack`, by it and by ours: same image, same bytes, same code."""
 
 import pytest
-from cli.test_peer import openstack, openstack_path  # noqa: F401 - fixtures
+from cli.test_peer import openstack  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.slow
 

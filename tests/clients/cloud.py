@@ -88,9 +88,10 @@ class Identity(BaseHTTPRequestHandler):
         """Quiet."""
 
 
-def enlist(data_dir: Path, name: str, project: str) -> str:
+def enlist(data_dir: Path, name: str, project: str, *roles: str) -> str:
     """A user of this name in this project; its token."""
-    _host("user", "add", name, "--password", PASSWORD, "--project", project, "--data-dir", str(data_dir))
+    chosen = [word for role in roles for word in ("--role", role)]
+    _host("user", "add", name, "--password", PASSWORD, "--project", project, *chosen, "--data-dir", str(data_dir))
     return _host("token", "issue", name, "--data-dir", str(data_dir)).strip()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import console
 import pytest
-from clients.cloud import HERE, environment_of
+from clients.cloud import HERE, client
 from console import ROOT
 from keystone_server import Keystone, install
 
@@ -24,7 +24,7 @@ def test_the_commands_of_a_page_with_keystone_do_what_it_says(page: Path, tmp_pa
         (tmp_path / "home").mkdir()
 
         ports = {console.KEYSTONE: keystone.port}
-        console.check(page, tmp_path / "home", ports, programs=(environment_of("openstack", PEER),), seconds=500)
+        console.check(page, tmp_path / "home", ports, programs=(client("openstack", PEER),), seconds=500)
     finally:
         keystone.stop()
 
@@ -34,7 +34,7 @@ def test_novas_module_for_images_snapshots_and_boots_with_tokens_of_keystone(
 ) -> None:
     disk = tmp_path / "disk.img"
     disk.write_bytes(uuid.uuid4().bytes * 65536)
-    python = environment_of("nova", "nova==34.0.0") / "python"
+    python = client("nova", "nova==34.0.0") / "python"
     variables = {"IMAGE_ENDPOINT": cast.url, "PASSWORD": PASSWORD}
     for who, user, project in (("OWNER", "owner", "home"), ("PARTNER", "foreign", "abroad")):
         variables |= {f"{who}_TOKEN": cast.token(user), f"{who}_PROJECT": keystone.find("project", project)}
