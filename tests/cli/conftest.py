@@ -5,9 +5,10 @@ import json
 import os
 import ssl
 import subprocess
+import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -94,11 +95,11 @@ def environ(tmp_path: Path, endpoint: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def glancelite(environ: dict[str, str], tmp_path: Path) -> Run:
+def glancelite(ours: Run, environ: dict[str, str], tmp_path: Path) -> Run:
     """Runs a command line; `stdin` is bytes for a pipe, an open file, or nothing at all."""
 
     def run(*args: str | Path, stdin: Any = None, cwd: Path = tmp_path, **env: str | None) -> Done:
-        return _run(args, {**environ, **env}, cwd, stdin)
+        return _run(ours, args, {**environ, **env}, cwd, stdin)
 
     return run
 
@@ -109,21 +110,80 @@ def openstack_path() -> Path:
     return client("openstack", PINNED) / "openstack"
 
 
-@pytest.fixture
-def on_host(tmp_path: Path) -> Run:
-    """Runs a command line where no service is spoken to: those on the host."""
+@pytest.fixture(scope="session")
+def peer(openstack_path: Path) -> Iterator[Run]:
+    """Runs the peer's command: words, the whole environment, the folder to be in."""
+    with _many(openstack_path.with_name("python"), "openstackclient.shell", "many_openstack.py") as run:
+        yield run
 
-    def run(*args: str | Path, **env: str | None) -> Done:
-        return _run(args, {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **env}, tmp_path, None)
+
+@pytest.fixture(scope="session")
+def ours() -> Iterator[Run]:
+    """Runs our command in the same way."""
+    with _many(Path(sys.executable), "glancelite.cli", "many_glancelite.py") as run:
+        yield run
+
+
+@contextmanager
+def _many(python: Path, program: str, script: str) -> Iterator[Run]:
+    """A program that is loaded once, in a process that is forked for each command: most of a command is loading."""
+    words, is_free = [python, Path(__file__).with_name(script)], threading.Lock()
+    bare = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    with subprocess.Popen(words, env=bare, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin and process.stdout
+
+        def run(words: list[str], environ: Mapping[str, str | None], folder: Path) -> Done:
+            given = {name: value for name, value in environ.items() if value is not None}
+            if not is_free.acquire(blocking=False):  # a command that runs while another does
+                return _run_alone([python, "-m", program, *words], given, folder, None)
+            try:
+                process.stdin.write(json.dumps({"words": words, "environ": given, "folder": str(folder)}) + "\n")
+                process.stdin.flush()
+                answer = json.loads(process.stdout.readline())
+            finally:
+                is_free.release()
+            out, err = (answer[name].encode("latin-1") for name in ("out", "err"))
+            return Done(answer["code"], out, err.decode())
+
+        yield run
+        process.stdin.close()
+
+
+@pytest.fixture
+def openstack(peer: Run, openstack_path: Path, environ: dict[str, str], tmp_path: Path) -> Run:
+    """Runs the peer's command on the same service; alone where it reads standard input."""
+
+    def run(*args: str | Path, stdin: Any = None, **env: str) -> Done:
+        words = [str(word) for word in args]
+        if stdin is None:
+            return peer(words, {**environ, **env}, tmp_path)
+        return _run_alone([openstack_path, *words], {**environ, **env}, tmp_path, stdin)
 
     return run
 
 
-def _run(args: tuple[str | Path, ...], environ: dict[str, str | None], cwd: Path, stdin: Any) -> Done:
-    env = {name: value for name, value in environ.items() if value is not None}
+@pytest.fixture
+def on_host(ours: Run, tmp_path: Path) -> Run:
+    """Runs a command line where no service is spoken to: those on the host."""
+
+    def run(*args: str | Path, **env: str | None) -> Done:
+        return _run(ours, args, {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **env}, tmp_path, None)
+
+    return run
+
+
+def _run(ours: Run, args: tuple[str | Path, ...], environ: dict[str, str | None], cwd: Path, stdin: Any) -> Done:
+    words = [str(word) for word in args]
+    if stdin is None and not any(name.startswith(("PYTHONIO", "LC_", "LANG")) for name in environ):
+        return ours(words, environ, cwd)
+    return _run_alone(
+        command(*words), {name: value for name, value in environ.items() if value is not None}, cwd, stdin
+    )
+
+
+def _run_alone(words: Sequence[str | Path], environ: dict[str, str], cwd: Path, stdin: Any) -> Done:
     given = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin or subprocess.DEVNULL}
-    argv = command(*map(str, args))
-    done = subprocess.run(argv, env=env, cwd=cwd, capture_output=True, timeout=60, check=False, **given)
+    done = subprocess.run(words, env=environ, cwd=cwd, capture_output=True, timeout=60, check=False, **given)
     return Done(done.returncode, done.stdout, done.stderr.decode())
 
 

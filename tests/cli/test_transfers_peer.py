@@ -1,7 +1,6 @@
 """Commands that move data, in the words of `openstack`, by it and by ours: same image, same bytes, same code."""
 
 import pytest
-from cli.test_peer import openstack  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.slow
 
@@ -18,7 +17,7 @@ def same_but_own(image):
 
 
 @pytest.fixture
-def both(openstack, glancelite):  # noqa: F811 - the fixture
+def both(openstack, glancelite):
     """Run one command line by both; their codes and outputs."""
     import json
 
@@ -27,8 +26,8 @@ def both(openstack, glancelite):  # noqa: F811 - the fixture
         if stdin:
             stdin.seek(0)
         ours = glancelite(*words, stdin=stdin)
-        is_json = theirs.stdout.startswith("{")
-        return (theirs.returncode, json.loads(theirs.stdout) if is_json else theirs.stdout), (
+        is_json = theirs.out.startswith("{")
+        return (theirs.code, json.loads(theirs.out) if is_json else theirs.out), (
             ours.code, json.loads(ours.out) if is_json else ours.out,
         )  # fmt: skip
 
@@ -62,10 +61,9 @@ def test_save_writes_the_same_bytes_and_says_the_same(both, glancelite, name, di
     assert [each[0] for each in both("image", "save", f"{name}-none", "--file", tmp_path / "none")] == [1, 1]
 
 
-def test_stage_says_the_same(openstack, glancelite, name, disk):  # noqa: F811 - the fixture
+def test_stage_says_the_same(openstack, glancelite, name, disk):
     for run in (openstack, glancelite):
         image = glancelite("image", "create", name, "-f", "value", "-c", "id").out.strip()
         done = run("image", "stage", image, "--file", disk)
         status = glancelite("image", "show", image, "-f", "value", "-c", "status").out
-        code, out = (done.returncode, done.stdout) if run is openstack else (done.code, done.out)
-        assert (code, out, status) == (0, "", "uploading\n")
+        assert (done.code, done.out, status) == (0, "", "uploading\n")
