@@ -19,6 +19,7 @@ from databases import change_rows, read_rows
 from harness import Api, Daemon, Reply, Service, environment, make_service
 
 from glancelite.cli import run
+from glancelite.cli.session import Session
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 LEASE = 1.0
@@ -242,7 +243,7 @@ def fsck(rig: Rig, *arguments: str) -> tuple[int, str]:
     """The command's exit code and what it says; here and not in a process of its own, for there are many of these."""
     own = environment(rig.service.daemons[0].options)
     with redirect_stdout(StringIO()) as said, mock.patch.dict(os.environ, own, clear=True):
-        code = run(["fsck", "--data-dir", str(rig.service.data_dir), *arguments])
+        code = run(["fsck", "--data-dir", str(rig.service.data_dir), *arguments], Session())
     return code, said.getvalue()
 
 
