@@ -19,6 +19,7 @@ glancelite fsck --hash --data-dir /var/lib/glancelite
     "image add project": "glancelite image add project golden 9a3f0d6c5b1e4d7f8a2b3c4d5e6f7081",
     "image create": """
 glancelite image create cirros --file cirros.img --disk-format qcow2 --container-format bare --public
+glancelite image create debian --file debian.qcow2.xz --decompress
 qemu-img convert -O raw disk.vmdk /dev/stdout | glancelite image create disk --file -
 glancelite image create debian --disk-format qcow2 --uri https://images.example.org/debian.qcow2 --wait
 """,

@@ -1,7 +1,8 @@
 """`image create` and `image upload`: the commands that bring data from files and pipes to the service. `image save` is
 in `saving.py`."""
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import click
@@ -47,6 +48,7 @@ _DETECTED = ("qcow2", "vhd", "vhdx", "vmdk", "vdi", "iso")
     metavar="BYTES",
     help="How long the data is, when it comes by a pipe; 0 for an image of no bytes.",
 )
+@click.option("--decompress", "unpacks", is_flag=True, help="The data is gzip, xz, bzip2 or zip: upload what is in it.")
 @click.option("--volume", hidden=True)
 @click.option("--force", is_flag=True, hidden=True, expose_value=False)
 @click.option("--sign-key-path", hidden=True)
@@ -71,11 +73,14 @@ def create(name: str, view: View, file: str | None, **values: Any) -> int | None
     """
     _refuse_unsupported(values)
     delivery = plan_delivery(values)
-    if delivery.is_fetched and (file or values["size"] is not None):
-        raise click.UsageError("--file and --size go with data from here, not with data that the service fetches.")
+    if delivery.is_fetched and (file or values["size"] is not None or values["unpacks"]):
+        raise click.UsageError(
+            "--file, --size and --decompress go with data from here, not with data that the service fetches."
+        )
     if values["replace"] and delivery.wanted is not None and not delivery.waits:
         raise click.UsageError("--replace needs --wait: older images are deleted only when the new one is active.")
-    with nullcontext() if delivery.is_fetched else open_source(file, values["size"]) as source:
+    unpacks = values.pop("unpacks")
+    with nullcontext() if delivery.is_fetched else _open_source(file, values["size"], unpacks) as source:
         if source is None:
             delivery.check_without_data()
             if values["replace"] and not delivery.is_fetched:
@@ -99,6 +104,22 @@ def create(name: str, view: View, file: str | None, **values: Any) -> int | None
             failed = retire(images, image, rivals)
     print_one(describe(image), view)
     return 1 if failed else None
+
+
+@contextmanager
+def _open_source(file: str | None, size: int | None, unpacks: bool) -> Iterator[Source | None]:
+    """The data from here; with --decompress what is in it."""
+    if unpacks and size is not None:
+        raise click.UsageError("--size says how long data is, which --decompress finds out: leave one of them out.")
+    with open_source(file, size) as source:
+        if not unpacks:
+            yield source
+            return
+        if source is None:
+            raise click.UsageError("--decompress needs data: give --file, or a pipe on standard input.")
+        from .unpacking import unpack
+
+        yield unpack(source)
 
 
 def _collect(name: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -146,6 +167,7 @@ def _choose_format(values: dict[str, Any], source: Source | None, *, is_file: bo
     metavar="BYTES",
     help="How long the data is, when it comes by a pipe; 0 for no bytes.",
 )
+@click.option("--decompress", "unpacks", is_flag=True, help="The data is gzip, xz, bzip2 or zip: upload what is in it.")
 @click.option("--progress", is_flag=True, help="Show how far it is.")
 @click.option("--store", metavar="ID", help="Store to put the data in.")
 @click.option(
@@ -155,13 +177,19 @@ def _choose_format(values: dict[str, Any], source: Source | None, *, is_file: bo
     help="What the data must be, as sha256:…; other data is refused.",
 )
 def upload(
-    image: str, file: str | None, size: int | None, progress: bool, store: str | None, checksum: Digest | None
+    image: str,
+    file: str | None,
+    size: int | None,
+    unpacks: bool,
+    progress: bool,
+    store: str | None,
+    checksum: Digest | None,
 ) -> None:
     """Upload the data of an image that has none yet, from --file or a pipe on standard input.
 
     The hash of what was sent is compared with the one that the service recorded; an image of other data is deactivated.
     """
-    with open_source(file, size) as source, doing(f"upload the data of image '{image}'"):
+    with _open_source(file, size, unpacks) as source, doing(f"upload the data of image '{image}'"):
         if source is None:
             raise click.UsageError("There is no data to upload: give --file, or a pipe on standard input.")
         images = open_images()

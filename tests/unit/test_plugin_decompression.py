@@ -277,7 +277,7 @@ import resource
 from pathlib import Path
 from unit.workpieces import MIB, Piece, plugin
 from glancelite.errors import ImageTooLarge
-from glancelite.tasks.plugins import archives
+from glancelite import archives
 piece = Piece(Path({str(tmp_path)!r}), Path({str(tmp_path / "bomb")!r}), cap=100 * MIB)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:

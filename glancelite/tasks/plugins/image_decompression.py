@@ -48,7 +48,7 @@ class ImageDecompression:
         self._memory: int = config[f"{_SECTION}.memory"]
 
     def run(self, piece: Workpiece) -> None:
-        from .archives import HEAD, find_kind
+        from glancelite.archives import HEAD, find_kind
 
         image = piece.image
         if image.container_format == "compressed" or image.disk_format in COMPRESSED_BY_NATURE:
@@ -62,7 +62,7 @@ class ImageDecompression:
             piece.replace(lambda target: self._unpack(piece, kind, target))
 
     def _unpack(self, piece: Workpiece, kind: str, target: Path) -> None:
-        from .archives import Refused, open_archive
+        from glancelite.archives import Refused, open_archive
 
         reports, size = Reports(piece), 0
         try:
