@@ -8,13 +8,16 @@ READY := $(VENV)/.ready
 PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
 LONGEST := tests/keystone tests/clients tests/fuzz tests/faults
 SLOW := $(LONGEST) $(filter-out $(LONGEST) tests/fakes,$(patsubst %/,%,$(wildcard tests/*/)))
-ON_DATABASES := tests/faults tests/lockstep tests/contract tests/api
+# Pages are the same on every database.
+NO_PAGES := $(patsubst %,--ignore tests/lockstep/test_%.py,docs links manual)
+ON_DATABASES := tests/faults tests/lockstep tests/contract tests/api $(NO_PAGES)
 # What a kill leaves of an import is looked at on SQLite, and on PostgreSQL with two nodes.
 SLOW_ON_DATABASES := tests/faults tests/lockstep tests/api \
   --ignore tests/faults/test_import_crash.py --ignore tests/api/test_hostile_content.py \
   --ignore tests/api/test_import_urls.py
 # On MariaDB: what the database itself decides. Files, processes and disks fail there as they do on PostgreSQL.
-ON_MARIADB := tests/faults/test_databases.py tests/faults/test_lost_replies.py tests/lockstep tests/contract tests/api
+ON_MARIADB := tests/faults/test_databases.py tests/faults/test_lost_replies.py tests/lockstep tests/contract tests/api \
+  $(NO_PAGES)
 SLOW_ON_MARIADB := tests/faults/test_databases.py tests/faults/test_lost_replies.py tests/lockstep tests/api \
   --ignore tests/api/test_hostile_content.py --ignore tests/api/test_import_urls.py
 
