@@ -85,6 +85,7 @@ def test_damage_leaves_no_image(glancelite: Run, name: str, packed: Path) -> Non
         (b"\x28\xb5\x2f\xfd" + bytes(99), "Error: Cannot decompress: it is a file of zstd, which is not unpacked here; "
          "gzip, xz, bzip2 and zip are.\n"),
     ],
+    ids=["plain", "nothing", "cut", "zstd"],
 )  # fmt: skip
 def test_what_cannot_be_had_is_refused_before_there_is_an_image(
     glancelite: Run, name: str, packed: Path, data: bytes, said: str
