@@ -6,6 +6,7 @@ failed, 2 wrong usage, 3 an import that was waited for failed, 4 something was f
 """
 
 import importlib
+import io
 import os
 import re
 import signal
@@ -161,6 +162,7 @@ def main() -> NoReturn:
         from .words import answer
 
         sys.exit(answer(cli, instruction))
+    _open_missing_streams()
     try:
         code = run(sys.argv[1:], Session())
     except KeyboardInterrupt:
@@ -168,6 +170,20 @@ def main() -> NoReturn:
     if code == 130:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C finds nothing to interrupt but the way out
     sys.exit(code)
+
+
+def _open_missing_streams() -> None:
+    """Who closed one of the standard streams wants none of what it brings; and no file shall get its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            handle = os.open(os.devnull, os.O_RDWR)
+            if handle != number:
+                os.dup2(handle, number)
+                os.close(handle)
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def run(args: list[str], session: Session) -> int:
@@ -182,7 +198,11 @@ def run(args: list[str], session: Session) -> int:
         _drop_output()
         return 141
     except OSError as error:
-        _drop_output()
+        if error.filename is not None:
+            _say(f"{error.filename}: {error.strerror}.", session)
+            return 1
+        if not session.is_shell:  # whose next commands may be able to
+            _drop_output()
         _say(f"Cannot write the output: {error.strerror or error}.", session)
         return 1
     except click.Abort:

@@ -6,6 +6,8 @@ They are in no help; what they print is what our commands print.
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+import click
+
 
 class Rule(NamedTuple):
     """What becomes of an option with a value: `to` with the value in place of {}, or @word: kept for the template.
@@ -68,7 +70,7 @@ ALIASES = {
     "location-update": Alias(("image location set {}",)),
     "location-delete": Alias(("image location unset {}",)),
     "stores-info": Alias(("image stores list",)),
-    "stores-delete": Alias(("image delete {}",)),
+    "stores-delete": Alias(("image delete {} {store}",), {"--store": Rule("@store")}),
     "task-list": Alias(("image task list",), {"--page-size": Rule("")}),
     "task-show": Alias(("image task show {}",)),
     "usage": Alias(("image quota show",)),
@@ -76,6 +78,9 @@ ALIASES = {
 }
 # fmt: on
 _STATUSES = {"accepted": "--accept", "rejected": "--reject", "pending": "--pending"}
+_VISIBILITIES = ("public", "private", "community", "shared", "all")
+_NO = ("false", "0", "no", "n", "off", "f")
+_YES = ("true", "1", "yes", "y", "on", "t")
 
 
 def command_of(alias: Alias) -> list[str]:
@@ -125,7 +130,12 @@ def _read(
 def _spell(rule: Rule, values: list[str]) -> list[str]:
     """An option as ours."""
     if rule.otherwise is not None:
-        return (rule.otherwise if [value.lower() for value in values] == ["false"] else rule.to).split()
+        said = values[0].lower() if values else "true"
+        if said not in _NO + _YES:
+            raise click.UsageError(f"'{said}' is neither True nor False.")
+        return (rule.otherwise if said in _NO else rule.to).split()
+    if rule.to == "--{}" and not set(values) <= set(_VISIBILITIES):
+        raise click.UsageError(f"Visibility '{values[0]}' is not one of {', '.join(_VISIBILITIES)}.")
     values = values[0].split(rule.between) if rule.between.strip() and values else values
     return [word.replace("{}", value) for value in values for word in rule.to.split()]
 
@@ -133,7 +143,7 @@ def _spell(rule: Rule, values: list[str]) -> list[str]:
 def _take(rule: Rule, left: list[str]) -> list[str]:
     """The values that follow an option."""
     if rule.otherwise is not None:
-        return [left.pop(0)] if left[:1] and left[0].lower() in ("true", "false") else []
+        return [left.pop(0)] if left[:1] and left[0].lower() in _NO + _YES else []
     taken = [left.pop(0)] if left else []
     while rule.between == " " and left and not left[0].startswith("-"):
         taken.append(left.pop(0))
@@ -144,9 +154,12 @@ def _fill(line: str, plain: list[str], kept: Mapping[str, list[str]], first: str
     """A template's words; a word that is missing is left out, for the command to miss it."""
     filled: list[str] = []
     for word in line.split():
-        if word in ("{}", "{status}"):
-            given = [plain.pop(0)] if plain else []
-            filled += [_STATUSES.get(given[0], f"--{given[0]}")] if given and word == "{status}" else given
+        if word == "{}":
+            filled += [plain.pop(0)] if plain else []
+        elif word == "{status}":
+            filled.append(_status(plain))
+        elif word == "{store}":
+            filled += _store(kept)
         elif word == "{again}":
             filled += [first] if first is not None else []
         elif word == "{sort}":
@@ -158,6 +171,21 @@ def _fill(line: str, plain: list[str], kept: Mapping[str, list[str]], first: str
         else:
             filled += kept.get(word[1:-1], []) if word.startswith("{") else [word]
     return filled
+
+
+def _status(plain: list[str]) -> str:
+    """What a project makes of an image. Without it the line would give the image away."""
+    said = plain.pop(0) if plain else ""
+    if said not in _STATUSES:
+        raise click.UsageError(f"The status is '{said}', and not one of {', '.join(_STATUSES)}.")
+    return _STATUSES[said]
+
+
+def _store(kept: Mapping[str, list[str]]) -> list[str]:
+    """The store to take data out of. Without it the line would delete the image."""
+    if not kept.get("store"):
+        raise click.UsageError("stores-delete needs --store.")
+    return ["--store", kept["store"][-1]]
 
 
 def _sort(kept: Mapping[str, list[str]]) -> list[str]:

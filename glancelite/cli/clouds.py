@@ -35,13 +35,20 @@ def _flatten(cloud: dict[str, Any]) -> dict[str, Any]:
     settings = {key: value for key, value in auth.items() if value is not None}
     settings |= {key: cloud[key] for key in _KEYS if cloud.get(key) is not None}
     endpoints = [cloud[key] for key in _ENDPOINTS if cloud.get(key)]
-    return settings | ({"endpoint": endpoints[0]} if endpoints else {})
+    settings |= {"endpoint": endpoints[0]} if endpoints else {}
+    for key, value in settings.items():
+        if not isinstance(value, (str, bool, int, float)):
+            raise click.UsageError(f"clouds.yaml: {key} is no text and no number.")
+    return {key: value if isinstance(value, (str, bool)) else str(value) for key, value in settings.items()}
 
 
 def _places(environ: Mapping[str, str]) -> list[Path]:
-    home = Path(environ.get("HOME") or "~").expanduser()
-    user = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
-    return [Path(), user / "openstack", Path("/etc/openstack")]
+    system = [Path("/etc/openstack")]
+    try:
+        user = Path(environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME") or "~").expanduser() / ".config")
+    except RuntimeError:  # of a user that nobody has heard of
+        return [Path(), *system]
+    return [Path(), user / "openstack", *system]
 
 
 def _read_first(
@@ -56,9 +63,16 @@ def _read_first(
     for folder in [*([beside.parent] if beside else []), *_places(environ)]:
         for ending in _ENDINGS:
             file = folder / f"{stem}.{ending}"
-            if file.is_file():
+            if _is_file(file):
                 return file, _read(file)
     return None, {}
+
+
+def _is_file(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError as error:
+        raise click.UsageError(f"{file} cannot be read: {error.strerror}.") from error
 
 
 def _read_profile(profile: str, environ: Mapping[str, str], beside: Path | None) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`configuration show`: the settings that this client would use, and where it has each from."""
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from .service import settings
 
 HIDDEN = "<redacted>"
 _SECRETS = ("password", "token", "application_credential_secret")
+_SECRET = re.compile(r"pass|secret|token|private")
+"""What else of clouds.yaml is nobody's business."""
 _AUTH = (
     "auth_url", "username", "user_id", *_SECRETS, "project_name", "project_id", "project_domain_name",
     "project_domain_id", "user_domain_name", "user_domain_id", "domain_name", "domain_id", "system_scope",
@@ -42,7 +45,7 @@ def show(ctx: click.Context, mask: bool, view: View) -> None:
     sources = {key: _source(key, ctx, os.environ, found) for key in found}
     found.setdefault("auth_type", guess_kind(found))
     found = {**{key: value for key, value in _DEFAULTS.items() if key not in found}, **found}
-    record = {_name(key): HIDDEN if mask and key in _SECRETS else value for key, value in found.items()}
+    record = {_name(key): HIDDEN if mask and _SECRET.search(key) else value for key, value in found.items()}
     told = {_name(key): sources.get(key, "default") for key in found}
     if view.format == "table" and not view.columns:
         rows = [[name, str(record[name]), told[name]] for name in sorted(record)]
@@ -63,4 +66,4 @@ def _source(key: str, ctx: click.Context, environ: Mapping[str, str], found: Map
     for variable in setting.variables.split() if setting is not None else ():
         if environ.get(variable):
             return variable
-    return f"cloud {found.get('cloud', 'openstack')}"
+    return "default" if key == "retries" and not found[key] else f"cloud {found.get('cloud', 'openstack')}"

@@ -17,7 +17,7 @@ from .inspect import inspect
 from .output import View, print_many, print_one, shows_many, shows_one
 from .project import domain_option, find_project
 from .saving import save
-from .service import doing, open_images
+from .service import complain, doing, open_images
 from .status import change_status, plan_status, status_options, telling
 from .transfer import create, upload
 
@@ -177,7 +177,7 @@ def unset(image: str, tags: tuple[str, ...], properties: tuple[str, ...]) -> Non
             images.update(found["id"], changes)
     for kind, names in (("tag", lost_tags), ("property", lost)):
         for name in names:
-            click.echo(f"Image '{image}' has no {kind} '{name}'.", err=True)
+            complain(f"Image '{image}' has no {kind} '{name}'.")
     failed = [f"{len(lost_tags)} of {len(set(tags))} tags"] * bool(lost_tags)
     failed += [f"{len(lost)} of {len(set(properties))} properties"] * bool(lost)
     if failed:
@@ -196,11 +196,11 @@ def delete(image: tuple[str, ...], store: str | None) -> None:
             try:
                 found = images.find(reference)["id"]
                 images.delete(found) if store is None else images.delete_from(found, store)
-            except Unreachable:
-                raise
             except ClientError as error:
+                if isinstance(error, Unreachable) or getattr(error, "status", None) == 401:
+                    raise
                 failed += 1
-                click.echo(f"Cannot delete image '{reference}'{place}: {error}", err=True)
+                complain(f"Cannot delete image '{reference}'{place}: {error}")
     if failed:
         raise click.ClickException(f"Failed to delete {failed} of {len(image)} images.")
 

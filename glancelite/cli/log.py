@@ -8,7 +8,18 @@ from typing import Any
 
 import click
 
+from .text import printable
+
 _CLIENT = logging.getLogger("glancelite.client")
+
+
+_CLIENT.propagate = False
+logging.getLogger("keystoneauth").addHandler(logging.NullHandler())  # what it has to say is in its errors
+
+
+class _Printable(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 class Log:
@@ -18,9 +29,9 @@ class Log:
         verbose = int(chosen.get("verbose") or 0)
         level = logging.DEBUG if chosen.get("debug") or verbose > 1 else logging.INFO if verbose else logging.WARNING
         path = chosen.get("log_file")
-        logging.getLogger().addHandler(logging.NullHandler())
         screen = logging.StreamHandler(sys.stderr)
         screen.setLevel(level)
+        screen.setFormatter(_Printable())
         self._file = _open_file(str(path)) if path else logging.NullHandler()
         self._handlers = screen, self._file
         for handler in self._handlers:

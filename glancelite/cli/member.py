@@ -9,7 +9,7 @@ from glancelite.client.errors import Refused
 from .group import Group
 from .output import View, print_many, print_one, shows_many, shows_one
 from .project import domain_option, find_project
-from .service import doing, open_images, open_members
+from .service import complain, doing, open_images, open_members
 
 if TYPE_CHECKING:
     from glancelite.client.members import Member
@@ -45,7 +45,7 @@ def remove_project(image: str, project: str, project_domain: str | None) -> None
         except Refused as refused:
             if refused.status != 404:
                 raise
-            click.echo(f"Image '{image}' was not shared with project '{project}': {refused}", err=True)
+            complain(f"Image '{image}' was not shared with project '{project}': {refused}")
 
 
 @click.group("member", cls=Group)

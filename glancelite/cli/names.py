@@ -4,6 +4,7 @@ Whoever presses TAB waits no longer than a moment: a process of its own asks, an
 answer comes too late for this one. Whatever goes wrong, there are just no names.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -34,7 +35,8 @@ MOST = 1000
 _WHO = (
     "endpoint", "auth_url", "auth_type", "username", "user_id", "user_domain_name", "user_domain_id", "project_name",
     "project_id", "project_domain_name", "project_domain_id", "domain_name", "domain_id", "system_scope", "token",
-    "application_credential_id", "application_credential_name", "region_name", "interface",
+    "application_credential_id", "application_credential_name", "region_name", "interface", "cert", "key",
+    "default_domain",
 )  # fmt: skip
 """Settings that say which service is asked, and who asks."""
 
@@ -43,7 +45,7 @@ def complete(noun: str, ctx: click.Context, incomplete: str) -> list[CompletionI
     """What begins like this: names, and the IDs of what is not told apart by its name."""
     try:
         found = _find(noun, collect(ctx, os.environ), ctx.ensure_object(Session))
-    except (click.ClickException, OSError, ValueError):
+    except (click.ClickException, OSError, RuntimeError, ValueError):
         return []
     seen = Counter(name for _, name in found)
     told_apart = {name for name in seen if name and seen[name] == 1 and name.isprintable()}
@@ -55,7 +57,8 @@ def complete(noun: str, ctx: click.Context, incomplete: str) -> list[CompletionI
 def forget(settings: Mapping[str, Any]) -> None:
     """Something changed: the next TAB asks again."""
     for noun in _QUESTIONS:
-        _file(noun, settings).unlink(missing_ok=True)
+        with contextlib.suppress(OSError, RuntimeError):  # there is no home, or none that is ours
+            _file(noun, settings).unlink(missing_ok=True)
 
 
 def _find(noun: str, settings: dict[str, Any], session: Session) -> Names:

@@ -150,8 +150,14 @@ def _sort(columns: Sequence[str], rows: Sequence[Row], view: View) -> list[Row]:
     for name in reversed(view.sort_columns):
         place = places.get(_folded(name))
         if place is not None:
-            sorted_rows.sort(key=lambda row, i=place: (row[i] is None, row[i] or 0), reverse=view.is_descending)  # type: ignore[misc]
+            sorted_rows.sort(key=lambda row, i=place: _rank(row[i]), reverse=view.is_descending)  # type: ignore[misc]
     return sorted_rows
+
+
+def _rank(value: Any) -> tuple[bool, bool, Any]:
+    """Numbers by their size, all else as it is written; what is not there comes last."""
+    is_number = isinstance(value, (int, float))
+    return value is None, not is_number, value if is_number else _cell(value)
 
 
 def _cell(value: Any) -> str:
@@ -219,7 +225,7 @@ def room(view: View) -> int:
     if view.max_width is not None:
         return view.max_width
     said = os.environ.get("CLIFF_MAX_TERM_WIDTH", "")
-    if said.isdigit() and int(said):
+    if said.isdecimal() and int(said):
         return int(said)
     fits = view.fit_width or os.environ.get("CLIFF_FIT_WIDTH") == "1" or sys.stdout.isatty()
     return shutil.get_terminal_size().columns if fits else 0

@@ -17,6 +17,7 @@ from .options import KEY, SETTINGS, collect
 from .output import View, room
 from .session import Session, name_access
 from .table import draw
+from .text import printable
 
 _CACHE, _TRANSPORT = "glancelite.settings", "glancelite.transport"
 """Where the click context keeps what a command has of each but once."""
@@ -140,7 +141,12 @@ def open_locations(images: "Images", image: "Image") -> "Locations":
 def note(text: str) -> None:
     """Say something on stderr, unless -q was given."""
     if not settings().get("quiet"):
-        click.echo(text, err=True)
+        complain(text)
+
+
+def complain(text: str) -> None:
+    """Say what went wrong, on stderr; control characters in it are somebody else's."""
+    click.echo(printable(text), err=True)
 
 
 def _ask_password(chosen: dict[str, Any]) -> None:

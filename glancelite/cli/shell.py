@@ -2,10 +2,12 @@
 it runs a command a line and exits with the worst code.
 """
 
+import contextlib
 import os
 import re
 import shlex
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,11 +19,14 @@ from .session import Session
 
 PROMPT = "(glancelite) "
 LEAVE = ("exit", "quit")
-OWN_NAMES = ("glancelite", "openstack")
+OWN_NAMES = ("glancelite", "openstack", "glance")
 """Lines may begin with these, as they do in documents."""
 KEPT = 1000
 """Lines of history."""
-_SECRET = re.compile(r"(^|\s)--\S*(pass|token|secret)|://[^/\s]*@", re.IGNORECASE)
+_SECRET = re.compile(
+    r"--\S*(pass|token|secret)|://[^/\s]*@|\btoken\s+revoke\b|[?&](sig|signature|token|temp_url_sig|x-amz-\S+)=",
+    re.IGNORECASE,
+)
 """A line with one of these is in no history."""
 
 Run = Callable[[list[str], Session], int]
@@ -81,6 +86,9 @@ def _run_line(line: str, run: Run, session: Session) -> int | None:
         return 130
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
+    except Exception:  # a fault of ours; the next command may be spared it
+        traceback.print_exc()
+        return 1
 
 
 def _converse(run: Run, session: Session) -> None:
@@ -123,24 +131,26 @@ def _start_readline(session: Session) -> Callable[[str], None]:
         if not line.strip() or line == last or _SECRET.search(line):
             return
         readline.add_history(line)
-        if file and not is_libedit:
-            readline.append_history_file(1, file)
-        elif file:
-            readline.write_history_file(file)
+        with contextlib.suppress(OSError):  # it may have been taken away, or its disk is full
+            if file and not is_libedit:
+                readline.append_history_file(1, file)
+            elif file:
+                readline.write_history_file(file)
 
     return remember
 
 
 def _open_history() -> str | None:
     """The file, made when it is missing, for nobody else to read; None where it cannot be used."""
-    home = os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()
-    file = Path(home) / "glancelite" / "history"
     try:
+        home = os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()
+        file = Path(home) / "glancelite" / "history"
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.touch(mode=0o600)
+        file.chmod(0o600)
         with file.open("r+b"):
             return str(file)
-    except OSError:
+    except (OSError, RuntimeError):  # there is no home, or it is not ours
         return None
 
 

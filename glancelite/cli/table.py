@@ -55,7 +55,18 @@ def _row(
 def _wrap(cell: str, size: int) -> list[str]:
     lines: list[str] = []
     for line in cell.split("\n"):
-        lines += [line] if width(line) <= size else textwrap.wrap(line, size) or [""]
+        lines += [line] if width(line) <= size else _break(line, size)
+    return lines
+
+
+def _break(line: str, size: int) -> list[str]:
+    if line.isascii():
+        return textwrap.wrap(line, size) or [""]
+    lines = [""]
+    for char in line:  # of scripts with wide letters, most of which have no blanks to break at
+        if width(lines[-1] + char) > size:
+            lines.append("")
+        lines[-1] += char
     return lines
 
 

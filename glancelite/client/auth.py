@@ -5,12 +5,13 @@ catalog, and only they import it.
 """
 
 import base64
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from .errors import BadAccess, ClientError, Refused, Unreachable
+from .errors import BadAccess, ClientError, NotLoggedIn, Refused, Unreachable
 from .identity import Identity
 
 LOCAL_ENDPOINT = "http://127.0.0.1:9292"
@@ -47,12 +48,18 @@ def trim_endpoint(url: str) -> str:
     except ValueError as error:
         raise BadAccess(f"'{url}' is not an http:// or https:// URL.") from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise BadAccess(f"'{url}' is not an http:// or https:// URL.")
+        raise BadAccess(f"'{_without_user(url)}' is not an http:// or https:// URL.")
+    if "@" in parts.netloc:
+        raise BadAccess("An endpoint has no user and password in it: they are --os-username and --os-password.")
     path = parts.path.rstrip("/")
     head, _, last = path.rpartition("/")
     if last.startswith("v") and last[1:].replace(".", "", 1).isdigit():
         path = head.rstrip("/")
     return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def _without_user(url: str) -> str:
+    return re.sub(r"//[^/]*@", "//***@", url)
 
 
 def guess_kind(settings: Settings) -> str:
@@ -76,7 +83,7 @@ def _none(settings: Settings) -> Login:
 
 def _basic(settings: Settings) -> Login:
     username, password = _need(settings, "username", "http_basic"), _need(settings, "password", "http_basic")
-    proof = base64.b64encode(f"{username}:{password}".encode()).decode()
+    proof = base64.b64encode(f"{username}:{password}".encode(errors="surrogateescape")).decode()
     return Login(_endpoint(settings), lambda: {"Authorization": f"Basic {proof}"})
 
 
@@ -152,7 +159,11 @@ def _keystone(plugin: str, settings: Settings, who: dict[str, Any]) -> Login:
     auth = getattr(generic, plugin, None) or getattr(v3, plugin)
     auth = auth(auth_url=settings["auth_url"], **who)
     cert = (settings["cert"], settings["key"]) if settings.get("key") else settings.get("cert")
-    verify = settings.get("cacert") or settings.get("verify", True)
+    verify = settings.get("verify", True) is not False and (settings.get("cacert") or True)
+    if not verify:
+        import urllib3
+
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     keystone = session.Session(auth=auth, verify=verify, cert=cert, timeout=settings.get("timeout"))
 
     def ask(question: Callable[[], Any]) -> Any:
@@ -162,6 +173,8 @@ def _keystone(plugin: str, settings: Settings, who: dict[str, Any]) -> Login:
             raise BadAccess(f"Keystone's catalog names no image service to use: {error}.") from error
         except exceptions.ConnectFailure as error:
             raise Unreachable(f"Keystone at {settings['auth_url']} cannot be reached: {error}") from error
+        except exceptions.Unauthorized as error:
+            raise NotLoggedIn(f"Keystone at {settings['auth_url']} did not log you in: {error}") from error
         except exceptions.ClientException as error:
             raise ClientError(f"Keystone at {settings['auth_url']} did not log you in: {error}") from error
 

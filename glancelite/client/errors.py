@@ -29,6 +29,12 @@ class WrongHash(BadData):
     """The service took data, and recorded another hash of it than it had here."""
 
 
+class NotLoggedIn(ClientError):
+    """Who asks is not known by that name and password."""
+
+    status = 401
+
+
 class ImageUnknown(ClientError):
     """No visible image has this id or name, or several have this name."""
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 import urllib3
 from urllib3 import exceptions
@@ -135,6 +135,7 @@ class Transport:
         pairs = urlencode(list(query), errors="surrogateescape")
         url = self.endpoint + path + (f"?{pairs}" if pairs else "")
         headers = {"User-Agent": self._agent, **self._login.headers(), **headers}
+        _check_headers(headers)
         _log_request(method, url, headers, body)
         started = time.monotonic()
         with _translated(self.endpoint):
@@ -164,6 +165,12 @@ class Transport:
         sentence = find_sentence(answer.status, answer.headers.get("Content-Type", ""), body)
         retry_after = read_retry_after(answer.headers.get("Retry-After"))
         raise Refused(answer.status, sentence, answer.headers.get("X-Openstack-Request-Id", ""), retry_after)
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    for name, value in headers.items():
+        if not (value.isascii() and value.isprintable()):
+            raise BadAccess(f"{name} has characters that no header can have; is there a line break in a token?")
 
 
 class Download:
@@ -213,7 +220,16 @@ def _open_pool(endpoint: str, settings: Settings) -> urllib3.PoolManager:
         options |= {"cert_reqs": "CERT_NONE", "ca_certs": None}
         urllib3.disable_warnings(exceptions.InsecureRequestWarning)
     gate = _find_gate(endpoint)
-    return urllib3.ProxyManager(gate, **options) if gate else urllib3.PoolManager(**options)
+    if not gate:
+        return urllib3.PoolManager(**options)
+    try:
+        parts = urlsplit(gate if "://" in gate else f"http://{gate}")
+        if parts.username:
+            who = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            options["proxy_headers"] = urllib3.make_headers(proxy_basic_auth=who)
+        return urllib3.ProxyManager(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", **options)
+    except (ValueError, exceptions.HTTPError) as error:
+        raise BadAccess(f"The proxy of the environment cannot be used: {error}") from error
 
 
 def _find_gate(endpoint: str) -> str | None:
@@ -266,6 +282,8 @@ def _log_request(method: str, url: str, headers: Mapping[str, str], body: Any) -
 def _veil(name: str, value: str) -> str:
     if name.lower() not in _SECRETS:
         return value
+    if value.startswith("Basic "):  # a hash of what people choose can be guessed
+        return "Basic ***"
     return "{SHA256}" + hashlib.sha256(value.encode()).hexdigest()[:16]
 
 

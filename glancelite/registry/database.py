@@ -55,7 +55,8 @@ def open_database(url: str, max_connections: int) -> peewee.Database:
     scheme = {"postgres": "postgresql", "mysql+pymysql": "mysql", "mariadb": "mysql"}.get(scheme, scheme)
     if not colon or scheme not in ("postgresql", "mysql"):
         raise ConfigError(
-            reason=f"[database] connection is none of sqlite:///PATH, postgresql://… or mysql://…: {scheme}…"
+            reason="[database] connection is none of sqlite:///PATH, postgresql://… or mysql://…"
+            + (f": {scheme}://…" if colon else ".")
         )
     try:
         return db_url.connect(
@@ -63,13 +64,25 @@ def open_database(url: str, max_connections: int) -> peewee.Database:
             max_connections=max_connections,
             timeout=_WAIT,
             stale_timeout=300,
+            unquote_password=True,
+            unquote_user=True,
             **_DIALECT_SETTINGS[scheme],
         )
+    except ValueError:
+        raise _unreadable() from None
     except (peewee.ImproperlyConfigured, ImportError) as error:
         extra = "postgres" if scheme == "postgresql" else "mysql"
         raise ConfigError(
             reason=f"For this database, install its driver: pip install 'glancelite[{extra}]'."
         ) from error
+
+
+def _unreadable() -> ConfigError:
+    """It repeats nothing of the URL, which has a password in it."""
+    return ConfigError(
+        reason="[database] connection is no URL that is understood: in user and password, write @ as %40, : as %3A, "
+        "/ as %2F, # as %23, ? as %3F, [ as %5B and % as %25; it ends with /NAME of the database."
+    )
 
 
 def sqlite_url(file: Path) -> str:

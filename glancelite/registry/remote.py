@@ -98,7 +98,15 @@ RemoteRegistry: Any = type(
 def connect_registry(config: Config) -> Any:
     """The registry at `[registry] location`."""
     url = config["registry.location"]
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+    try:
+        parts = urlsplit(url)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        urllib3.util.parse_url(url)
+    except (ValueError, urllib3.exceptions.LocationParseError):
+        is_url = False
+    if "@" in url:
+        raise ConfigError(reason="[registry] location has a user in it; http://HOST:PORT is expected.")
+    if not is_url:
         raise ConfigError(reason=f"[registry] location is '{url}', but 'local' or http://HOST:PORT is expected.")
     timeout, size = config["registry.timeout"], config["database.max_connections"]
     return RemoteRegistry(Connection(url, registry_key(config), timeout, size))

@@ -43,7 +43,7 @@ class FileStore(MarkedStore, LocalStore):
 
     def read_marker(self) -> str | None:
         try:
-            return (self.directory / MARKER).read_text().strip()
+            return (self.directory / MARKER).read_text(errors="replace").strip()
         except FileNotFoundError:
             return None
 
@@ -149,6 +149,12 @@ class FileStore(MarkedStore, LocalStore):
         whole.unlink(missing_ok=True)
 
     def list(self) -> Iterator[StoredFile]:
+        try:
+            yield from self._list()
+        except OSError as error:
+            raise StoreUnavailable(store=self.id, reason=f"{self.directory}: {error.strerror}") from error
+
+    def _list(self) -> Iterator[StoredFile]:
         self.require_place()
         now = time.time()
         with os.scandir(self.directory) as entries:

@@ -123,21 +123,29 @@ def _check_bytes(store: Store, blob: Blob, file: StoredFile | None, with_hash: b
         yield Finding(what, f"its data {blob.key} is not in store {store.id}")
     elif file.size != blob.size:
         yield Finding(what, f"its data {blob.key} has {file.size} bytes in store {store.id}, not {blob.size}")
-    elif with_hash and blob.os_hash_value and not _is_intact(store, blob):
-        yield Finding(what, f"its data {blob.key} in store {store.id} does not have the recorded {blob.os_hash_algo}")
+    elif with_hash and blob.os_hash_value and (fault := _find_damage(store, blob)):
+        yield Finding(what, f"its data {blob.key} in store {store.id} {fault}")
 
 
-def _is_intact(store: Store, blob: Blob) -> bool:
-    found = hashlib.new(blob.os_hash_algo or "sha512", usedforsecurity=False)
+def _find_damage(store: Store, blob: Blob) -> str | None:
+    """What is wrong with the bytes."""
+    algorithm = blob.os_hash_algo or "sha512"
+    try:
+        found = hashlib.new(algorithm, usedforsecurity=False)
+    except ValueError:
+        return f"has a hash of a kind that is unknown here: {algorithm}"
+    wrong = f"does not have the recorded {algorithm}"
     try:
         body, _ = store.open(blob.key)
     except DataNotFound:
-        return False
+        return wrong
+    except StoreUnavailable as error:
+        return f"cannot be read: {error}"
     try:
         while block := body.read(_BLOCK):
             found.update(block)
     except OSError:  # the disk does not give them back
-        return False
+        return wrong
     finally:
         body.close()
-    return found.hexdigest() == blob.os_hash_value
+    return None if found.hexdigest() == blob.os_hash_value else wrong

@@ -72,12 +72,17 @@ def try_store(store: Store) -> Iterator[Step]:
         ("delete", lambda: store.delete(key)),
         ("is gone", lambda: _is_gone(store, key)),
     )
-    for name, act in steps:
-        step = _do(name, act)
-        yield step
-        if step.fault is not None:
+    is_gone = False
+    try:
+        for name, act in steps:
+            step = _do(name, act)
+            yield step
+            if step.fault is not None:
+                return
+        is_gone = True
+    finally:  # of a Ctrl-C, too
+        if not is_gone:
             _do("delete", lambda: store.delete(key))
-            return
 
 
 def _do(name: str, act: Callable[[], str | None]) -> Step:

@@ -83,7 +83,10 @@ def _find_fault(
     services: Services, store: Store, blob: Blob, fix_size: bool, seen: Callable[[int], None]
 ) -> _Fault | None:
     wanted = {"md5": blob.checksum, blob.os_hash_algo or "sha512": blob.os_hash_value}
-    digests = {name: hashlib.new(name, usedforsecurity=False) for name, value in wanted.items() if value}
+    try:
+        digests = {name: hashlib.new(name, usedforsecurity=False) for name, value in wanted.items() if value}
+    except ValueError:
+        return _Fault(f"its hash is of a kind that is unknown here: {blob.os_hash_algo}")
     try:
         size = _read(store, blob.key, list(digests.values()), seen)
     except DataNotFound:

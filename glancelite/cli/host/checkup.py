@@ -13,7 +13,6 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from glancelite import __version__
 from glancelite.config import Config
@@ -90,7 +89,7 @@ def look_at_programs(config: Config) -> Iterator[Remark]:
         yield ok("programs", what)
     except ConfigError as error:
         yield fault("programs", str(error), "Install what is missing, or take it out of image_import_plugins.")
-    scheme = urlsplit(config["database.connection"]).scheme.partition("+")[0]
+    scheme = config["database.connection"].partition("://")[0].partition("+")[0]
     wanted = [_DRIVERS[scheme]] if scheme in _DRIVERS else []
     if config["paste_deploy.flavor"] == "keystone" or config["use_keystone_limits"]:
         wanted.append(("keystonemiddleware", "keystone"))

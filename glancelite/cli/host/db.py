@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 NEEDS_UPGRADE = 3
 _DAY = 86400.0
 _ALL = 1 << 31
+_PURGED_AT_ONCE = 500
+_FOREVER = 1e10
+"""Seconds: more than computers have had images for."""
 
 
 @click.group(name="db")
@@ -82,13 +85,21 @@ def check(config_file: Path | None, data_dir: Path | None) -> int:
 )
 @configured
 def purge(days: float, rows: int, config_file: Path | None, data_dir: Path | None) -> None:
-    """Forget the names, owners, properties, tags and hashes of deleted images, the oldest first. Only their ids stay,
-    taken for ever: an id must never come to mean another image.
+    """Forget the names, owners, properties, tags and hashes of deleted images, the oldest first. Their ids stay taken
+    for ever: an id must never come to mean another image.
     """  # fmt: skip
+    if not days * _DAY < _FOREVER:
+        raise click.UsageError("--age-in-days is no number of days that have been.")
     config = load_config(config_file, data_dir)
     require_database(config)
     registry = _open(config)
-    count = registry.purge_images(days * _DAY, _ALL if rows == -1 else rows)
+    count, left = 0, _ALL if rows == -1 else rows
+    while left > 0:  # in small transactions, for others write meanwhile
+        wanted = min(left, _PURGED_AT_ONCE)
+        done = registry.purge_images(days * _DAY, wanted)
+        count, left = count + done, left - done
+        if done < wanted:
+            break
     registry.close()
     click.echo(f"purged {count} image(s)")
 

@@ -36,7 +36,13 @@ def command(keep: bool) -> None:
     try:
         image = _make_disk(directory)
         with _service(directory / "data") as url:
-            _show_main_job(image, directory / "saved.qcow2", url)
+            before = dict(os.environ)
+            os.environ |= {"OS_AUTH_TYPE": "none", "OS_ENDPOINT": url}
+            try:
+                _show_main_job(image, directory / "saved.qcow2")
+            finally:  # in a shell other commands follow
+                os.environ.clear()
+                os.environ.update(before)
     finally:
         if keep:
             click.echo(f"Kept: {directory}")
@@ -44,8 +50,7 @@ def command(keep: bool) -> None:
             shutil.rmtree(directory)
 
 
-def _show_main_job(image: Path, saved: Path, url: str) -> None:
-    os.environ |= {"OS_AUTH_TYPE": "none", "OS_ENDPOINT": url}
+def _show_main_job(image: Path, saved: Path) -> None:
     formats = ["--disk-format", "qcow2", "--container-format", "bare"]
     _run("image", "create", "Cirros", "--file", str(image), *formats, "--public")
     _run("image", "list")

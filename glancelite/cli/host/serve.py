@@ -65,6 +65,8 @@ def run(
     overrides = {key: value for key, value in given.items() if value is not None}
     with _place(data_dir, is_passing=dev and config_file is None) as place:
         config = load_config(config_file, place, overrides)
+        if place != data_dir:
+            _check_passing(config)
         _check_role(role, config)
         _serve(role, config, trust_network, logging.DEBUG if dev else logging.INFO)
 
@@ -81,6 +83,16 @@ def _place(data_dir: Path | None, is_passing: bool) -> Iterator[Path | None]:
     finally:
         if os.getpid() == process:  # and not in a worker
             shutil.rmtree(place, ignore_errors=True)
+
+
+def _check_passing(config: Config) -> None:
+    """A service to throw away must not work on what stays, whatever else is configured on this host."""
+    for (section, name), value in config.values.items():
+        if value and name in ("connection", "filesystem_store_datadir"):
+            raise ConfigError(
+                reason=f"--dev keeps nothing, but [{section}] {name} is configured, by a file or the environment: name "
+                "--data-dir or --config if what it points to is meant."
+            )
 
 
 def _check_role(role: str, config: Config) -> None:

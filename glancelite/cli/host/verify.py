@@ -7,6 +7,7 @@ import click
 
 from glancelite.cli.output import View, print_many, shows_many
 from glancelite.cli.progress import Meter, Tally, choose_meter
+from glancelite.cli.text import printable
 from glancelite.errors import ConfigError
 
 from .settings import FOUND_SOMETHING, configured, load_config, open_services
@@ -78,6 +79,8 @@ def _check_store(services: "Services", store_id: str | None) -> None:
 def _find(services: "Services", name: str) -> str:
     from glancelite.usecases.verify import find_images
 
+    if name != name.encode(errors="replace").decode():  # no text, and so nobody's name
+        raise click.ClickException(f"There is no image '{printable(name)}'.")
     ids = find_images(services, name)
     if not ids:
         raise click.ClickException(f"There is no image '{name}'.")
