@@ -318,6 +318,10 @@ class Registry(ABC):
         """Those of these keys that name a blob, in whichever store and state."""
 
     @abstractmethod
+    def list_stores(self) -> tuple[str, ...]:
+        """Ids of the stores that have data of images, or data that waits for its import; configured or not."""
+
+    @abstractmethod
     def correct_size(self, key: str, size: int) -> bool:
         """Record that a live blob, and so its image, has this many bytes. False: nothing had to be changed, or it is
         not live any more."""

@@ -23,6 +23,11 @@ class UpkeepQueries(Connected):
         with self._connection():
             return tuple(row[0] for row in self._rows(BlobRow.select(BlobRow.key).where(BlobRow.key.in_(keys))))
 
+    def list_stores(self) -> tuple[str, ...]:
+        with_data = BlobRow.select(BlobRow.store).where(BlobRow.state.in_(("live", "staged"))).distinct()
+        with self._connection():
+            return tuple(sorted(row[0] for row in self._rows(with_data)))
+
     def correct_size(self, key: str, size: int) -> bool:
         mine = (BlobRow.key == key) & (BlobRow.state == "live")
         of_it = ImageRow.id.in_(LocationRow.select(LocationRow.image_id).where(LocationRow.blob == key))

@@ -63,6 +63,10 @@ def _find_known(services: Services, keys: Iterable[str]) -> set[str]:
 def find_faults(services: Services, *, with_hash: bool = False) -> Iterator[Finding]:
     """Everything that should not be, the database's own inconsistencies first."""
     yield from services.registry.check_invariants()
+    configured = {store.id for store in services.stores.places}
+    for store_id in services.registry.list_stores():
+        if store_id not in configured:
+            yield Finding(f"store {store_id}", "it is not configured here, but images have data in it")
     for store in services.stores.places:
         if store.is_shared:  # another process's memory cannot be looked at
             yield from _check_store(services, store, with_hash)

@@ -66,6 +66,19 @@ def verify(
         fault = _find_fault(services, store, blob, fix_size, seen)
         if fault is None or fault.is_fixed or _still_stands(services, blob):  # what was deleted meanwhile is no fault
             yield Verdict(blob.image_id, store.id, blob.size, fault.sentence if fault else None)
+    if store_id is None:
+        for blob in _unconfigured(services):
+            if images is None or blob.image_id in images:
+                yield Verdict(blob.image_id, blob.store, blob.size, "its store is not configured here")
+
+
+def _unconfigured(services: Services) -> Iterator[Blob]:
+    """Live copies in stores that the registry knows of and this configuration does not."""
+    for store_id in set(services.registry.list_stores()) - {store.id for store in services.stores.places}:
+        last = ""
+        while page := services.registry.list_blobs(store_id, last, _PAGE):
+            last = page[-1].key
+            yield from (blob for blob in page if blob.state == "live")
 
 
 @dataclass(frozen=True)

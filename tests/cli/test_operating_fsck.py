@@ -106,6 +106,7 @@ def test_bytes_of_another_store_in_the_same_place_are_no_orphans(data: Path, tmp
     done = fsck(data, "--delete-orphans", "--yes", **renamed)
     assert (done.returncode, image.exists()) == (4, True)
     assert f"file {image.name}: its row says that another store has it" in done.stdout
+    assert "store file: it is not configured here, but images have data in it" in done.stdout
 
 
 def test_a_registry_that_knows_nothing_deletes_nothing_unless_it_is_meant(data: Path) -> None:

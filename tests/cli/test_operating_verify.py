@@ -105,6 +105,15 @@ def test_an_image_may_be_named_by_its_name_if_only_one_has_it(on_host: Run, stor
     assert (ambiguous.code, "are called 'one'" in ambiguous.err) == (1, True)
 
 
+def test_an_image_in_a_store_that_is_not_configured_is_no_image_that_is_well(
+    on_host: Run, stored: tuple[Path, str, Path]
+) -> None:
+    data, _, _ = stored
+    given = {"GLANCELITE_ENABLED_BACKENDS": "other:file", "GLANCELITE_GLANCE_STORE_DEFAULT_BACKEND": "other"}
+    done = on_host("verify", "--data-dir", data, "-f", "value", "-c", "Result", **given)
+    assert (done.code, done.out) == (4, "its store is not configured here\n"), done.err
+
+
 def test_progress_is_told_to_programs(on_host: Run, stored: tuple[Path, str, Path]) -> None:
     data, _, _ = stored
     done = on_host("verify", "--data-dir", data, "-f", "json", GLANCELITE_PROGRESS="json")

@@ -26,6 +26,12 @@ class UpkeepContract:
         assert set(registry.find_known((*keys, str(uuid.uuid4())))) == set(keys)
         assert registry.find_known(()) == ()
 
+    def test_the_stores_are_those_that_have_data(self, registry: Registry) -> None:
+        assert registry.list_stores() == ()
+        filled(registry)
+        registry.begin_blob(CTX, intent(new(registry), store="elsewhere"))
+        assert registry.list_stores() == ("store",)
+
     def test_a_size_is_put_right_in_the_blob_and_in_its_image_once(self, registry: Registry) -> None:
         image, wanted = filled(registry)
         assert registry.correct_size(wanted.key, 11) is True
