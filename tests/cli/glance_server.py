@@ -35,7 +35,7 @@ filesystem_store_datadir = {folder}/staging
 [os_glance_tasks_store]
 filesystem_store_datadir = {folder}/tasks
 [database]
-connection = sqlite:///{folder}/glance.sqlite
+connection = sqlite:///{folder}/glance.sqlite?timeout=60
 [paste_deploy]
 flavor = keystone
 config_file = {folder}/glance-api-paste.ini

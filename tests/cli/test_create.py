@@ -145,7 +145,7 @@ def test_ctrl_c_ends_with_130_and_leaves_no_image(environ, glancelite, name, tmp
     _, err = process.communicate(timeout=20)
     os.close(writer)
 
-    assert process.returncode == 130
+    assert process.returncode == 130, err
     assert b"interrupted. The image was deleted again." in err
     assert glancelite("image", "list", "--name", name, "-f", "value").out == ""
 
