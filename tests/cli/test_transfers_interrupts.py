@@ -22,6 +22,13 @@ def start_upload(environ, tmp_path, name, *more):
     return process, writer
 
 
+def press(started):
+    """Press Ctrl-C on what is in it, or will be: it may speak before we know of it."""
+    while not started:
+        time.sleep(0.01)
+    os.kill(started[0].pid, signal.SIGINT)
+
+
 def run_pressed(canned, started, environ, cwd, *words):
     """Run it against a canned service that presses Ctrl-C on what is in `started`; it, and what it said on stderr."""
     with subprocess.Popen(
@@ -57,19 +64,19 @@ def test_a_second_ctrl_c_does_not_stop_the_cleaning_up(environ, canned, disk, tm
     started: list = []
 
     def hang(handler):
-        os.kill(started[0].pid, signal.SIGINT)
+        press(started)
         time.sleep(1)
         handler.close_connection = True
 
     def answer_late(handler):
-        os.kill(started[0].pid, signal.SIGINT)
+        press(started)
         time.sleep(0.3)
         handler.say(200, {}, service.image)
 
     canned.answers |= {("PUT", f"{PATH}/file"): hang, ("GET", PATH): answer_late}
     process, err = run_pressed(canned, started, environ, tmp_path, "image", "create", "x", "--file", str(disk))
 
-    assert process.returncode == 130
+    assert process.returncode == 130, err
     assert b"Ctrl-C once more leaves it as it is." in err
     assert b"The image was deleted again." in err
     assert b"Traceback" not in err
@@ -80,14 +87,14 @@ def test_a_third_ctrl_c_is_obeyed_without_a_traceback(environ, canned, disk, tmp
     service = Wrong(canned)
     started: list = []
 
-    def press(handler):
-        os.kill(started[0].pid, signal.SIGINT)
+    def press_twice(handler):
+        press(started)
         time.sleep(0.5)
         if handler.command == "GET":
-            os.kill(started[0].pid, signal.SIGINT)
+            press(started)
         handler.close_connection = True
 
-    canned.answers |= {("PUT", f"{PATH}/file"): press, ("GET", PATH): press}
+    canned.answers |= {("PUT", f"{PATH}/file"): press_twice, ("GET", PATH): press_twice}
     process, err = run_pressed(canned, started, environ, tmp_path, "image", "create", "x", "--file", str(disk))
 
     assert (process.returncode, b"Traceback" in err) == (130, False)
@@ -103,7 +110,7 @@ def test_ctrl_c_before_the_answer_to_the_creation_leaves_nothing(environ, canned
         canned.answers["DELETE", f"/v2/images/{image['id']}"] = lambda other: (
             deleted.append(image["id"]), other.say(204, {}, b"")
         )  # fmt: skip
-        os.kill(started[0].pid, signal.SIGINT)
+        press(started)
         time.sleep(1)
         handler.close_connection = True
 
