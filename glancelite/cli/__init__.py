@@ -201,8 +201,7 @@ def run(args: list[str], session: Session) -> int:
         if error.filename is not None:
             _say(f"{error.filename}: {error.strerror}.", session)
             return 1
-        if not session.is_shell:  # whose next commands may be able to
-            _drop_output()
+        _drop_output()
         _say(f"Cannot write the output: {error.strerror or error}.", session)
         return 1
     except click.Abort:
