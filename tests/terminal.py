@@ -1,11 +1,14 @@
 """A terminal for tests: what a command shows there, and keys for it."""
 
+import fcntl
 import os
 import pty
 import re
 import select
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,15 +18,16 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]|\x07")
 
 
 class Terminal:
-    """A process on a terminal of 100 columns."""
+    """A process on a terminal."""
 
-    def __init__(self, words: Sequence[str], environ: Mapping[str, str]) -> None:
+    def __init__(self, words: Sequence[str], environ: Mapping[str, str], columns: int) -> None:
         self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         starter = (
             "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
         )
         self.process = subprocess.Popen(
-            [sys.executable, "-c", starter, *words], env={"TERM": "xterm", "COLUMNS": "100", **environ},
+            [sys.executable, "-c", starter, *words], env={"TERM": "xterm", **environ},
             stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
         )  # fmt: skip
         os.close(theirs)
@@ -77,8 +81,8 @@ class Terminal:
 
 
 @contextmanager
-def on_terminal(words: Sequence[str], environ: Mapping[str, str]) -> Iterator[Terminal]:
-    terminal = Terminal(words, environ)
+def on_terminal(words: Sequence[str], environ: Mapping[str, str], columns: int = 100) -> Iterator[Terminal]:
+    terminal = Terminal(words, environ, columns)
     try:
         yield terminal
     finally:

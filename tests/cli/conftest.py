@@ -216,6 +216,20 @@ class Canned:
     answers: dict[tuple[str, str], Any]
     requests: list[tuple[str, str, dict[str, str]]]
 
+    def be_keystone(self, **images: str) -> str:
+        """Answer logins too, with a catalog that has the image service of each region; the URL to log in at."""
+        places = [{"interface": "public", "region": region, "region_id": region, "url": url, "id": region}
+                  for region, url in images.items()]  # fmt: skip
+        token = {"methods": ["password"], "expires_at": "2999-01-01T00:00:00.000000Z", "roles": [],
+                 "user": {"id": "u", "name": "ann", "domain": {"id": "d", "name": "d"}},
+                 "issued_at": "2020-01-01T00:00:00.000000Z",
+                 "catalog": [{"type": "image", "name": "glance", "id": "1", "endpoints": places}]}  # fmt: skip
+        link = {"rel": "self", "href": f"{self.url}/v3/"}
+        version = {"version": {"id": "v3.14", "status": "stable", "links": [link]}}
+        self.answers["GET", "/v3"] = (200, {}, version)
+        self.answers["POST", "/v3/auth/tokens"] = (201, {"X-Subject-Token": "from-keystone"}, {"token": token})
+        return f"{self.url}/v3"
+
 
 @pytest.fixture
 def canned() -> Iterator[Canned]:

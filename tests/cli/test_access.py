@@ -191,18 +191,10 @@ def test_a_keystone_that_is_not_there_is_said_in_a_line(glancelite):
 
 
 def test_keystone_gives_a_token_and_the_endpoint(glancelite, canned, heard):
-    catalog = [{"type": "image", "name": "glance", "id": "1", "endpoints": [
-        {"interface": "public", "region": "r1", "region_id": "r1", "url": "http://127.0.0.1:1", "id": "2"},
-        {"interface": "public", "region": "r2", "region_id": "r2", "url": f"{canned.url}/v2", "id": "3"}]}]  # fmt: skip
-    token = {"token": {"methods": ["password"], "expires_at": "2999-01-01T00:00:00.000000Z", "catalog": catalog,
-                       "user": {"id": "u", "name": "ann", "domain": {"id": "d", "name": "d"}}, "roles": [],
-                       "issued_at": "2020-01-01T00:00:00.000000Z"}}  # fmt: skip
-    version = {"version": {"id": "v3.14", "status": "stable", "links": [{"rel": "self", "href": f"{canned.url}/v3/"}]}}
-    canned.answers["GET", "/v3"] = (200, {}, version)
-    canned.answers["POST", "/v3/auth/tokens"] = (201, {"X-Subject-Token": "from-keystone"}, token)
+    keystone = canned.be_keystone(r1="http://127.0.0.1:1", r2=f"{canned.url}/v2")
 
     done = glancelite(
-        *LIST, OS_ENDPOINT=None, OS_AUTH_TYPE=None, OS_AUTH_URL=f"{canned.url}/v3", OS_USERNAME="ann", OS_PASSWORD="p",
+        *LIST, OS_ENDPOINT=None, OS_AUTH_TYPE=None, OS_AUTH_URL=keystone, OS_USERNAME="ann", OS_PASSWORD="p",
         OS_USER_DOMAIN_NAME="d", OS_PROJECT_NAME="p", OS_PROJECT_DOMAIN_NAME="d", OS_REGION_NAME="r2",
     )  # fmt: skip
 

@@ -30,7 +30,7 @@ def test_lines_of_a_file_are_commands_and_the_worst_code_is_the_last_word(glance
     # a comment
     image create '{name}' -f value -c status  # another
     image show no-such-image
-    glancelite image show "{name}" -f value -c name
+    openstack image show "{name}" -f value -c name
     image shw
     image delete {name}
     """
@@ -58,6 +58,12 @@ def test_exit_ends_the_lines_and_an_open_quote_does_not(glancelite):
     assert "shw" not in done.err
 
 
+def test_a_line_that_is_no_text_is_a_wrong_word_like_any_other(glancelite):
+    done = glancelite(stdin=b"image \xff\n", PYTHONIOENCODING="utf-8:strict")
+
+    assert (done.code, "There is no command" in done.err, "Traceback" in done.err) == (2, True, False), done.err
+
+
 def test_a_line_takes_no_image_data_from_the_lines_after_it(glancelite, name):
     more_than_is_read_at_once = "# more\n" * 100_000
     lines = f"image create {name} -f value -c status\n{more_than_is_read_at_once}image delete {name}\n"
@@ -79,16 +85,9 @@ def test_a_line_is_run_when_it_comes(environ, canned):
 
 
 def test_one_login_and_one_connection_serve_all_lines(glancelite, canned):
-    catalog = [{"type": "image", "name": "glance", "id": "1", "endpoints": [
-        {"interface": "public", "region": "r", "region_id": "r", "url": canned.url, "id": "2"}]}]  # fmt: skip
-    token = {"token": {"methods": ["password"], "expires_at": "2999-01-01T00:00:00.000000Z", "catalog": catalog,
-                       "user": {"id": "u", "name": "ann", "domain": {"id": "d", "name": "d"}}, "roles": [],
-                       "issued_at": "2020-01-01T00:00:00.000000Z"}}  # fmt: skip
-    version = {"version": {"id": "v3.14", "status": "stable", "links": [{"rel": "self", "href": f"{canned.url}/v3/"}]}}
-    canned.answers["GET", "/v3"] = (200, {}, version)
-    canned.answers["POST", "/v3/auth/tokens"] = (201, {"X-Subject-Token": "from-keystone"}, token)
+    keystone = canned.be_keystone(r=canned.url)
     canned.answers["GET", "/v2/images"] = (200, {}, {"images": []})
-    who = {"OS_ENDPOINT": None, "OS_AUTH_TYPE": None, "OS_AUTH_URL": f"{canned.url}/v3", "OS_PASSWORD": "p"}
+    who = {"OS_ENDPOINT": None, "OS_AUTH_TYPE": None, "OS_AUTH_URL": keystone, "OS_PASSWORD": "p"}
 
     done = glancelite("--os-username", "ann", stdin=b"image list\n" * 3, **who)
 
@@ -131,9 +130,21 @@ def test_a_login_that_is_refused_is_not_kept(glancelite, canned):
             terminal.wait_for("HTTP 401")
 
 
-def on_terminal_asking(canned):
+def test_a_password_that_keystone_refuses_is_asked_for_again(canned):
+    keystone = canned.be_keystone(r=canned.url)
+    canned.answers["POST", "/v3/auth/tokens"] = (401, {}, {"error": {"message": "no", "code": 401}})
+    with on_terminal_asking(canned, "--os-auth-url", keystone, kind="password") as terminal:
+        terminal.wait_for(PROMPT)
+        for _ in range(2):
+            terminal.type("image list\n")
+            terminal.wait_for("Password: ")
+            terminal.type("wrong\n")
+            terminal.wait_for("did not log you in")
+
+
+def on_terminal_asking(canned, *more, kind="http_basic"):
     return on_terminal(
-        command("--os-endpoint", canned.url, "--os-auth-type", "http_basic", "--os-username", "ann"),
+        command("--os-endpoint", canned.url, "--os-auth-type", kind, "--os-username", "ann", *more),
         {"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
     )
 
@@ -206,6 +217,25 @@ def test_lines_are_remembered_in_the_next_shell_but_no_secrets(shell, history):
 
     assert history.read_text().splitlines() == ["image list -f value -c Missing", "image list -f xml", "exit"]
     assert stat.S_IMODE(history.stat().st_mode) == 0o600
+
+
+def test_a_shell_outlives_its_history(shell, history):
+    with shell() as terminal:
+        terminal.wait_for(PROMPT)
+        history.unlink()
+        history.mkdir()  # nothing can be appended to that
+        terminal.type("image list -f value -c Missing\n")
+        terminal.wait_for("Missing")
+        terminal.wait_for(PROMPT)
+        terminal.type("exit\n")
+        assert terminal.end() == 0
+
+
+def test_tables_fit_a_narrow_terminal(environ, glancelite, name, disk):
+    glancelite("image", "create", name, "--file", disk)
+    with on_terminal(command("image", "show", name), environ, columns=60) as terminal:
+        assert terminal.end() == 0
+        assert max(map(len, terminal.plain.splitlines())) == 60
 
 
 def test_a_shell_needs_no_place_for_its_history(shell):
