@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import click
 
+from .fields import VISIBILITIES
+
 
 class Rule(NamedTuple):
     """What becomes of an option with a value: `to` with the value in place of {}, or @word: kept for the template.
@@ -78,7 +80,7 @@ ALIASES = {
 }
 # fmt: on
 _STATUSES = {"accepted": "--accept", "rejected": "--reject", "pending": "--pending"}
-_VISIBILITIES = ("public", "private", "community", "shared", "all")
+_VISIBILITIES = (*VISIBILITIES, "all")
 _NO = ("false", "0", "no", "n", "off", "f")
 _YES = ("true", "1", "yes", "y", "on", "t")
 
