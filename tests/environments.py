@@ -2,6 +2,7 @@
 
 import fcntl
 import subprocess
+import sys
 import venv
 from collections.abc import Callable
 from pathlib import Path
@@ -19,9 +20,10 @@ def environment_of(folder: Path, *packages: str, finish: Callable[[Path], None] 
         fcntl.flock(lock, fcntl.LOCK_EX)
         stamp, wanted = folder / "complete", "\n".join(packages)
         if not stamp.exists() or stamp.read_text() != wanted:
-            venv.create(folder, clear=True, with_pip=True)
-            pip = [folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
-            subprocess.run(pip, check=True)
+            venv.create(folder, clear=True)
+            # Compiling all that comes along takes most of the time; what is used is compiled when it is.
+            pip = [sys.executable, "-m", "pip", "--python", folder / "bin/python", "install", "--quiet", "--no-compile"]
+            subprocess.run([*pip, *packages], check=True)
             finish(folder)
             stamp.write_text(wanted)
     return folder / "bin"

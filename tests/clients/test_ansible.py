@@ -5,6 +5,7 @@ The collection has no module that shares an image, accepts one or reads its data
 
 import json
 import subprocess
+import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -26,7 +27,7 @@ def bin_folder() -> Path:
 def _add_collection(folder: Path) -> None:
     """Take our collection out of the package of all, which is a hundred times as large."""
     with tempfile.TemporaryDirectory() as place:
-        pip = [folder / "bin/python", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
         subprocess.run([*pip, "--dest", place, f"ansible=={ALL_COLLECTIONS}"], check=True)
         with zipfile.ZipFile(next(Path(place).glob("*.whl"))) as package:
             ours = [name for name in package.namelist() if name.startswith(OURS)]
