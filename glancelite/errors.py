@@ -5,9 +5,6 @@ is a template over its named details. Nothing here knows Flask or WebOb; `api/er
 the rendered text into their own kind of response.
 """
 
-import html
-import json
-from http import HTTPStatus
 from typing import Any, ClassVar
 
 
@@ -471,6 +468,10 @@ def render(status: int, message: str, accept: str) -> tuple[str, bytes]:
     JSON only for who names it and plain text only for who names that: common clients send `*/*` or an empty Accept,
     and read HTML but neither of the others.
     """
+    import html  # here, for a command line that renders nothing
+    import json
+    from http import HTTPStatus
+
     title = HTTPStatus(status).phrase
     accept = accept.lower()
     if "application/json" in accept:

@@ -5,21 +5,18 @@ failed, 2 wrong usage, 3 an import that was waited for failed, 4 something was f
 130 Ctrl-C, 141 closed pipe.
 """
 
-import importlib
 import io
 import os
 import re
 import signal
 import sys
-import traceback
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from glancelite import __version__
 
-from . import examples, options
+from . import options
 from .color import RED, is_colored, paint
 from .group import Group
 from .session import Session
@@ -58,22 +55,22 @@ class ClosedPipe(Exception):
     """Who read our output went away."""
 
 
+def _finish(command: click.Command, path: str) -> None:
+    """Give a command what none has of its own: the client's the global options; examples for its help."""
+    if path.partition(" ")[0] in CLIENT_COMMANDS:
+        options.accept(command)
+    from . import examples
+
+    examples.show_in_help(command, path)
+
+
 class Root(Group):
-    """The top of the command line; its commands live in modules that are imported when they are used."""
+    """The top of the command line."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(CLIENT_COMMANDS | HOST_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        place, _ = (CLIENT_COMMANDS | HOST_COMMANDS).get(cmd_name, (None, None))
-        if place is None:
-            return None
-        module, _, attribute = place.partition(":")
-        command: click.Command = getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
-        if cmd_name in CLIENT_COMMANDS:
-            options.accept_everywhere(command)
-        examples.show_in_help(command, cmd_name)
-        return command
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        places = {name: place for name, (place, _) in (CLIENT_COMMANDS | HOST_COMMANDS).items()}
+        super().__init__(*args, places=places, **kwargs)
+        self.finish = _finish
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
         from click.shell_completion import CompletionItem
@@ -221,6 +218,8 @@ def _drop_output() -> None:
 
 def _explain(error: click.ClickException, args: list[str], session: Session) -> None:
     if options.wants_debug(args, session.said):
+        import traceback
+
         traceback.print_exception(error)
     message = error.format_message()
     if type(error).__name__ == "NoArgsIsHelpError":
@@ -246,6 +245,8 @@ def _suggest_value(error: click.UsageError) -> str:
     refused = re.match("'(.*)' is not one of", error.message)
     if param is None or refused is None or not isinstance(param.type, click.Choice):
         return ""
+    from difflib import get_close_matches
+
     near = get_close_matches(refused[1], [str(choice) for choice in param.type.choices], n=1, cutoff=0.5)
     return f" Did you mean '{near[0]}'?" if near else ""
 

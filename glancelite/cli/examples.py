@@ -69,10 +69,7 @@ glancelite verify 3f0c5b0e-6d43-4f0f-a0a6-0f4a3c9a1a35 --store cheap
 
 
 def show_in_help(command: click.Command, path: str) -> None:
-    """Have the help of this command, and of all below it, end with their examples."""
-    if isinstance(command, click.Group):
-        for name, child in command.commands.items():
-            show_in_help(child, f"{path} {name}")
+    """Have the help of this command end with its examples."""
     epilog = command.epilog or ""
     if path in EXAMPLES and not epilog.startswith(_KEPT):
         lines = "".join(f"  {line}\n" for line in EXAMPLES[path].strip().splitlines())

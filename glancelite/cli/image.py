@@ -1,4 +1,4 @@
-"""`glancelite image …`: the commands on images. What moves data is in `transfer.py` and `importing.py`."""
+"""`glancelite image …`: the commands that ask for images and change them; where the others are."""
 
 from typing import Any
 
@@ -7,36 +7,42 @@ import click
 from glancelite.client.errors import ClientError, Unreachable
 from glancelite.client.query import filter_value
 
-from . import location, member, quota, schema, task
-from . import store as stores
 from .display import LIST_COLUMNS, LONG_COLUMNS, describe, human_size
 from .fields import VISIBILITIES, collect_fields, collect_properties, exclusive, flag, image_options, split_pairs
 from .group import Group
-from .importing import import_image, import_info, stage
-from .inspect import inspect
 from .output import View, print_many, print_one, shows_many, shows_one
 from .project import domain_option, find_project
-from .saving import save
 from .service import complain, doing, open_images
 from .status import change_status, plan_status, status_options, telling
-from .transfer import create, upload
 
 _NOT_PROPERTIES = ("limit", "marker", "sort", "sort_key", "sort_dir", "tag")
 
 
-@click.group(name="image", cls=Group)
+_ELSEWHERE = {
+    "add project": "member:add_project",
+    "create": "transfer:create",
+    "import": "importing:import_image",
+    "import info": "importing:import_info",
+    "inspect": "inspect:inspect",
+    "location": "location:group",
+    "member": "member:group",
+    "quota": "quota:group",
+    "remove project": "member:remove_project",
+    "save": "saving:save",
+    "schema": "schema:group",
+    "stage": "importing:stage",
+    "stores": "store:group",
+    "task": "task:group",
+    "upload": "transfer:upload",
+}
+
+
+@click.group(name="image", cls=Group, places=_ELSEWHERE)
 def group() -> None:
     """Create, list, show, change, import, save and delete images.
 
     An image is named by its ID, or by its name where only one visible image has it.
     """
-
-
-for _command in (
-    *(create, upload, save, stage, import_image, import_info, inspect, task.group, stores.group),
-    *(member.add_project, member.remove_project, member.group, location.group, quota.group, schema.group),
-):
-    group.add_command(_command)
 
 
 @group.command("list")

@@ -2,6 +2,7 @@
 line, the environment or clouds.yaml. Precedence: option, environment, clouds.yaml, default.
 """
 
+import functools
 import os
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
@@ -9,7 +10,6 @@ from typing import Any, NamedTuple
 import click
 from click.core import ParameterSource
 
-from . import clouds
 from .color import CHOICES
 from .kinds import give_kind
 from .session import Session
@@ -130,23 +130,21 @@ def global_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def accept_everywhere(command: click.Command) -> None:
-    """Let a command and all below it take the global options too; their help names them only in a line."""
-    quiet_copies = [option for setting in SETTINGS for option in _make(setting)]
-    for option in quiet_copies:
-        option.hidden = True
-    _add(command, quiet_copies)
-
-
-def _add(command: click.Command, copies: list[click.Option]) -> None:
+def accept(command: click.Command) -> None:
+    """Let a command take the global options too; its help names them only in a line."""
     for param in command.params:
         give_kind(param)
     taken = {name for param in command.params for name in param.opts}
-    command.params += [option for option in copies if not taken & set(option.opts)]
+    command.params += [option for option in _quiet_copies() if not taken & set(option.opts)]
     command.epilog = "Global options (glancelite --help) may stand here too."
-    if isinstance(command, click.Group):
-        for child in command.commands.values():
-            _add(child, copies)
+
+
+@functools.cache
+def _quiet_copies() -> list[click.Option]:
+    copies = [option for setting in SETTINGS for option in _make(setting)]
+    for option in copies:
+        option.hidden = True
+    return copies
 
 
 def wants_debug(args: Collection[str], said: Mapping[str, Any]) -> bool:
@@ -163,6 +161,8 @@ def collect(ctx: click.Context, environ: Mapping[str, str]) -> dict[str, Any]:
     cloud = given.get("cloud") or from_environ.get("cloud")
     found: dict[str, Any] = {}
     if cloud != "envvars" and (cloud or not _says_where(given | from_environ)):
+        from . import clouds
+
         found = clouds.read_cloud(cloud, environ)
     settings = found | from_environ | given
     _check_version(str(settings.get("image_api_version", "2")))

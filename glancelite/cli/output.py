@@ -4,7 +4,6 @@ import functools
 import json
 import os
 import re
-import shutil
 import sys
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -227,5 +226,7 @@ def room(view: View) -> int:
     said = os.environ.get("CLIFF_MAX_TERM_WIDTH", "")
     if said.isdecimal() and int(said):
         return int(said)
+    import shutil
+
     fits = view.fit_width or os.environ.get("CLIFF_FIT_WIDTH") == "1" or sys.stdout.isatty()
     return shutil.get_terminal_size().columns if fits else 0

@@ -5,7 +5,6 @@
 
 import json
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -176,6 +175,8 @@ def read_kind() -> str:
 def _room() -> int:
     """Columns to draw in, of the terminal that stderr is: stdout may be a file. A line that fills it would not be drawn
     over by the next."""
+    import shutil
+
     try:
         columns = os.get_terminal_size(sys.stderr.fileno()).columns
     except OSError:

@@ -1,10 +1,8 @@
 """Data on its way to the service: read, hashed beside, shown, and compared with what the service recorded of it."""
 
-import hashlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
-from glancelite.client.digest import USUAL, Hashing
 from glancelite.client.errors import BadData, WrongHash
 
 from .progress import Meter, follow
@@ -21,6 +19,8 @@ class Sending:
     def __init__(
         self, source: Source, meter: Meter, promise: "Digest | None" = None, *, is_compared: bool = False
     ) -> None:
+        from glancelite.client.digest import USUAL, Hashing
+
         self._source, self._meter, self._promise = source, meter, promise
         wanted = ([USUAL] if is_compared else []) + ([promise.algorithm] if promise else [])
         self._hashes = {algorithm: Hashing(algorithm) for algorithm in wanted}
@@ -74,6 +74,8 @@ class Sending:
         """The hash of what was sent. A file is read again for one that nobody could know of before."""
         if algorithm in self._hashes:
             return self._hashes[algorithm].finish()
+        import hashlib
+
         if self._source.is_pipe or algorithm not in hashlib.algorithms_available:
             return None
         return hash_file(self._source, algorithm, self._meter)
@@ -87,6 +89,8 @@ def check_promise(promise: "Digest", found: str) -> None:
 
 def hash_file(source: Source, algorithm: str, meter: Meter) -> str:
     """The hash of a file that has not been read yet, or is read again."""
+    from glancelite.client.digest import Hashing
+
     hashing = Hashing(algorithm)
     try:
         for piece in follow(source.again(), source.length, meter, f"checking {algorithm}"):

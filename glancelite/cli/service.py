@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from glancelite import __version__
-from glancelite.client.auth import log_in
 from glancelite.client.errors import BadAccess, ClientError, ImportFailed, WaitedEnough
 
 from .options import KEY, SETTINGS, collect
@@ -86,6 +85,7 @@ def open_transport() -> "Transport":
 
 
 def _log_in(session: Session, chosen: dict[str, Any]) -> "tuple[Login, Transport]":
+    from glancelite.client.auth import log_in
     from glancelite.client.transport import Transport
 
     access = name_access(chosen)

@@ -1,6 +1,5 @@
 """What is there already of a name: the image --if-absent is content with, and the older ones that --replace deletes."""
 
-import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -43,6 +42,8 @@ def _has(image: "Image", hashes: dict[str, str], file: "Source | None", meter: M
     """Does the image have the data of this file, or of this hash?"""
     if is_any:
         return True
+    import hashlib
+
     recorded = {str(image.get("os_hash_algo")): image.get("os_hash_value"), "md5": image.get("checksum")}
     recorded = {name: value for name, value in recorded.items() if value and name in hashlib.algorithms_available}
     if file is not None and recorded:

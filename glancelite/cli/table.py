@@ -1,6 +1,5 @@
 """Draws tables of text with a frame, in the shape that `openstack` prints, fitted to a width when asked."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from types import MappingProxyType
@@ -61,6 +60,8 @@ def _wrap(cell: str, size: int) -> list[str]:
 
 def _break(line: str, size: int) -> list[str]:
     if line.isascii():
+        import textwrap
+
         return textwrap.wrap(line, size) or [""]
     lines = [""]
     for char in line:  # of scripts with wide letters, most of which have no blanks to break at

@@ -1,7 +1,5 @@
 """A digest that data is promised to have: `sha256:<hex>`, as callers write it."""
 
-import hashlib
-import hmac
 import re
 from dataclasses import dataclass
 
@@ -21,6 +19,8 @@ class Digest:
 
     def check(self, image_id: str, found: str) -> None:
         """Raise DigestMismatch when the data has another one."""
+        import hmac
+
         if not hmac.compare_digest(found, self.value):
             raise DigestMismatch(image_id=image_id, algorithm=self.algorithm, found=found, expected=self.value)
 
@@ -30,6 +30,8 @@ def parse_digest(text: str) -> Digest:
     found = _DIGEST.fullmatch(text.strip().lower())
     if found is None or found[1] not in ALGORITHMS:
         raise ValueError(f"it must be ALGORITHM:HEX with one of {', '.join(ALGORITHMS)}")
+    import hashlib  # here, for a command line that is given none
+
     digits = hashlib.new(found[1], usedforsecurity=False).digest_size * 2
     if len(found[2]) != digits:
         raise ValueError(f"a digest by {found[1]} has {digits} hexadecimal digits")

@@ -189,5 +189,5 @@ def test_what_looks_is_not_loaded_for_who_said_the_format(environ, glancelite, n
     words[1:1] = ["-X", "importtime"]
     done = subprocess.run(words, env=environ, capture_output=True, text=True, timeout=60, check=True)
 
-    assert "glancelite.cli.transfer" in done.stderr
+    assert "glancelite.cli.delivery" in done.stderr
     assert "glancelite.formats" not in done.stderr
