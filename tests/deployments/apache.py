@@ -10,6 +10,7 @@ from harness import free_port
 MODULES = Path("/usr/lib/apache2/modules")
 NEEDS = ("apache2", "{}/mod_wsgi.so-{}.{}".format(MODULES, *sys.version_info))
 """mod_wsgi is built for one version of Python, which must be this one's: it loads this one's compiled packages."""
+NEEDS_FOR_FILES = (*NEEDS, f"{MODULES}/mod_xsendfile.so")
 
 PREAMBLE = """
 ServerRoot {place}
@@ -36,8 +37,17 @@ Listen 127.0.0.1:{port}
 """
 
 
+SENDING_FILES = """
+LoadModule xsendfile_module {modules}/mod_xsendfile.so
+XSendFile on
+XSendFilePath {place}/data/images
+"""
+
+
 class Apache(Site):
     """An Apache on loopback that serves the API, or the registry and an API that asks it, each on a port of its own."""
+
+    sends_files = False
 
     def __init__(
         self,
@@ -58,6 +68,7 @@ class Apache(Site):
         self.make_data_dir()
         registry = self.ports.get("registry")
         options = {"GLANCELITE_REGISTRY_LOCATION": f"http://127.0.0.1:{registry}"} if registry else {}
+        options |= {"GLANCELITE_SENDFILE_HEADER": "X-Sendfile"} if self.sends_files else {}
         self.run(["apache2", "-DFOREGROUND", "-f", config], options)
         for port in self.ports.values():
             self.wait_for(f"http://127.0.0.1:{port}")
@@ -65,6 +76,8 @@ class Apache(Site):
 
     def _config(self) -> str:
         text = PREAMBLE.format(place=self.place, modules=MODULES)
+        if self.sends_files:
+            text += SENDING_FILES.format(place=self.place, modules=MODULES)
         if IS_ROOT:
             text += f"User {USER}\nGroup {USER}\n"
         user = f"user={USER} group={USER}" if IS_ROOT else ""
@@ -72,3 +85,9 @@ class Apache(Site):
             switches = "\n    ".join(self.switches)
             text += APP.format(place=self.place, role=role, port=port, user=user, switches=switches)
         return text
+
+
+class ApacheSendingFiles(Apache):
+    """The same, where Apache sends whole images from their files itself."""
+
+    sends_files = True

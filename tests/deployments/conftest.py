@@ -69,6 +69,7 @@ def start_site(installed: Path) -> Iterator[Callable[..., Any]]:
 SITES = {
     "apache": (apache.Apache, {}, apache.NEEDS),
     "apache, apart": (apache.Apache, {"is_apart": True}, apache.NEEDS),
+    "apache that sends files": (apache.ApacheSendingFiles, {}, apache.NEEDS_FOR_FILES),
     "nginx and uwsgi": (uwsgi.NginxUwsgi, {}, uwsgi.NEEDS),
     "nginx that sends files": (uwsgi.NginxSendingFiles, {}, uwsgi.NEEDS),
 }
