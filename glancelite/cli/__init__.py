@@ -206,8 +206,18 @@ def run(args: list[str], session: Session) -> int:
     except click.ClickException as error:
         _explain(error, args, session)
         return error.exit_code
+    except Exception as error:  # a fault of ours, or an answer unlike any of an Image API
+        _explain(_unforeseen(error), args, session)
+        return 1
     finally:
         session.end()
+
+
+def _unforeseen(error: Exception) -> click.ClickException:
+    """Says the little that can be said of an error that no code looks out for; --debug shows where it was."""
+    found = click.ClickException(f"The command broke down ({type(error).__name__}: {error}); --debug shows where.")
+    found.__cause__ = error
+    return found
 
 
 def _drop_output() -> None:

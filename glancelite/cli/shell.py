@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -86,9 +85,6 @@ def _run_line(line: str, run: Run, session: Session) -> int | None:
         return 130
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
-    except Exception:  # a fault of ours; the next command may be spared it
-        traceback.print_exc()
-        return 1
 
 
 def _converse(run: Run, session: Session) -> None:

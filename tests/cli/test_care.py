@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from cli.conftest import Run
+from cli.conftest import Canned, Run
 
 
 @pytest.mark.parametrize(
@@ -171,3 +171,19 @@ def test_a_closed_stream_is_no_traceback(glancelite: Run, tmp_path: Path, enviro
         line = ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *command("image", "list")]
         done = subprocess.run(line, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_answer_unlike_any_is_a_line_and_with_debug_shows_where(glancelite: Run, canned: Canned) -> None:
+    canned.answers["GET", "/v2/info/usage"] = (200, {}, {"usage": {"image_size_total": 5}})
+
+    done = glancelite("image", "quota", "show", OS_ENDPOINT=canned.url)
+    assert (done.code, done.err.count("\n"), "--debug shows where" in done.err) == (1, 1, True), done.err
+    shown = glancelite("image", "quota", "show", "--debug", OS_ENDPOINT=canned.url)
+    assert (shown.code, "quota.py" in shown.err) == (1, True), shown.err
+
+
+def test_a_shell_goes_on_after_an_answer_unlike_any(glancelite: Run, canned: Canned) -> None:
+    canned.answers["GET", "/v2/info/usage"] = (200, {}, {"usage": {"image_size_total": 5}})
+
+    done = glancelite(stdin=b"image quota show\ncommand list --group versions\n", OS_ENDPOINT=canned.url)
+    assert ("broke down" in done.err, "Traceback" in done.err, "versions show" in done.out) == (True, False, True)
