@@ -49,8 +49,8 @@ _DIALECT_SETTINGS: dict[str, dict[str, Any]] = {
 
 def open_database(url: str, max_connections: int) -> peewee.Database:
     """A database from its URL, not yet connected; ConfigError when the URL or its driver is none we can use."""
-    if url.startswith("sqlite:///"):
-        return _open_sqlite(url.removeprefix("sqlite:///"), max_connections)
+    if file := sqlite_file(url):
+        return _open_sqlite(file, max_connections)
     scheme, colon, rest = url.partition("://")
     scheme = {"postgres": "postgresql", "mysql+pymysql": "mysql", "mariadb": "mysql"}.get(scheme, scheme)
     if not colon or scheme not in ("postgresql", "mysql"):
@@ -90,8 +90,13 @@ def sqlite_url(file: Path) -> str:
     return "sqlite:///" + quote(str(file), safe="/ ").replace(" ", "%20")
 
 
-def _open_sqlite(path: str, max_connections: int) -> peewee.Database:
-    file = Path(unquote(path))
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite URL; None for others."""
+    path = url.removeprefix("sqlite:///")
+    return None if path == url else Path(unquote(path))
+
+
+def _open_sqlite(file: Path, max_connections: int) -> peewee.Database:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

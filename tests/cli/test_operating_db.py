@@ -54,6 +54,20 @@ def test_a_database_behind_a_daemon_is_not_looked_for_here(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("connection", ["", "sqlite:///{}/misspelt/images.sqlite"])
+@pytest.mark.parametrize("words", [("fsck",), ("verify",), ("store", "list"), ("db", "check"), ("registry", "show")])
+def test_who_looks_for_a_service_where_none_is_makes_none(
+    words: tuple[str, ...], connection: str, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    env = {"GLANCELITE_DATABASE_CONNECTION": connection.format(tmp_path)} if connection else {}
+
+    done = run(*words, "--data-dir", data, **env)
+
+    assert (done.returncode, "There is no service" in done.stderr) == (1, True), done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def _count(data: Path, statement: str) -> int:
     with closing(sqlite3.connect(data / "glancelite.sqlite")) as database:
         return int(database.execute(statement).fetchone()[0])

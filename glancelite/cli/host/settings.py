@@ -47,10 +47,15 @@ def load_config(
 
 def require_database(config: Config) -> None:
     """Refuse to look into a database that nobody has made: a look must not make one."""
-    if config["registry.location"] != "local" or config["database.connection"]:
+    if config["registry.location"] != "local":
         return
-    if not (config.data_dir / "glancelite.sqlite").exists():
+    from glancelite.registry.database import sqlite_file
+
+    url = config["database.connection"]
+    if not url and not (config.data_dir / "glancelite.sqlite").exists():
         raise ConfigError(reason=f"There is no service in {config.data_dir}: it holds no database.")
+    if (file := sqlite_file(url)) and not file.exists():
+        raise ConfigError(reason=f"There is no service: its database {file} is not there.")
 
 
 def open_services(config: Config) -> "Services":
