@@ -97,7 +97,7 @@ def test_a_third_ctrl_c_is_obeyed_without_a_traceback(environ, canned, disk, tmp
     canned.answers |= {("PUT", f"{PATH}/file"): press_twice, ("GET", PATH): press_twice}
     process, err = run_pressed(canned, started, environ, tmp_path, "image", "create", "x", "--file", str(disk))
 
-    assert (process.returncode, b"Traceback" in err) == (130, False)
+    assert (process.returncode, b"Traceback" in err) == (130, False), err.decode()
     assert ("DELETE", PATH) not in service.asked
 
 
