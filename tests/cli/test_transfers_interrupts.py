@@ -10,6 +10,8 @@ import pytest
 from cli.sending import PATH, Wrong, ids, show
 from harness import command
 
+from glancelite.cli.interrupts import taken_back
+
 
 def start_upload(environ, tmp_path, name, *more):
     """A create whose data has begun to come; it, and the end of its pipe."""
@@ -99,6 +101,17 @@ def test_a_third_ctrl_c_is_obeyed_without_a_traceback(environ, canned, disk, tmp
 
     assert (process.returncode, b"Traceback" in err) == (130, False), err.decode()
     assert ("DELETE", PATH) not in service.asked
+
+
+def test_a_ctrl_c_in_a_destructor_is_not_lost():
+    class Dropped:
+        def __del__(self):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+
+    with pytest.raises(KeyboardInterrupt), taken_back():
+        Dropped()
+        time.sleep(5)
 
 
 def test_ctrl_c_before_the_answer_to_the_creation_leaves_nothing(environ, canned, tmp_path):
