@@ -4,11 +4,10 @@
 import json
 import os
 import ssl
-import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,29 +18,10 @@ import pytest
 from cli.glance_server import running_glance
 from clients.cloud import client
 from harness import command, make_service, running
+from loaded import Done, Run, loaded, peers, run_alone
 
 TLS = Path(__file__).with_name("tls.pem")
 PINNED = "python-openstackclient==10.5.0"
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a finished command left behind."""
-
-    code: int
-    data: bytes
-    err: str
-
-    @property
-    def out(self) -> str:
-        return self.data.decode()
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.data)
-
-
-Run = Callable[..., Done]
 
 
 @pytest.fixture(
@@ -114,40 +94,17 @@ def openstack_path() -> Path:
 @pytest.fixture(scope="session")
 def peer(openstack_path: Path) -> Iterator[Run]:
     """Runs the peer's command: words, the whole environment, the folder to be in."""
-    with _many(openstack_path.with_name("python"), "openstackclient.shell", "many_openstack.py") as run:
+    with peers() as find:
+        run = find(openstack_path)
+        assert run is not None
         yield run
 
 
 @pytest.fixture(scope="session")
 def ours() -> Iterator[Run]:
     """Runs our command in the same way."""
-    with _many(Path(sys.executable), "glancelite.cli", "many_glancelite.py") as run:
+    with loaded(Path(sys.executable), "glancelite.cli", "many_glancelite.py") as run:
         yield run
-
-
-@contextmanager
-def _many(python: Path, program: str, script: str) -> Iterator[Run]:
-    """A program that is loaded once, in a process that is forked for each command: most of a command is loading."""
-    words, is_free = [python, Path(__file__).with_name(script)], threading.Lock()
-    bare = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-    with subprocess.Popen(words, env=bare, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin and process.stdout
-
-        def run(words: list[str], environ: Mapping[str, str | None], folder: Path) -> Done:
-            given = {name: value for name, value in environ.items() if value is not None}
-            if not is_free.acquire(blocking=False):  # a command that runs while another does
-                return _run_alone([python, "-m", program, *words], given, folder, None)
-            try:
-                process.stdin.write(json.dumps({"words": words, "environ": given, "folder": str(folder)}) + "\n")
-                process.stdin.flush()
-                answer = json.loads(process.stdout.readline())
-            finally:
-                is_free.release()
-            out, err = (answer[name].encode("latin-1") for name in ("out", "err"))
-            return Done(answer["code"], out, err.decode())
-
-        yield run
-        process.stdin.close()
 
 
 @pytest.fixture
@@ -158,7 +115,7 @@ def openstack(peer: Run, openstack_path: Path, environ: dict[str, str], tmp_path
         words = [str(word) for word in args]
         if stdin is None:
             return peer(words, {**environ, **env}, tmp_path)
-        return _run_alone([openstack_path, *words], {**environ, **env}, tmp_path, stdin)
+        return run_alone([openstack_path, *words], {**environ, **env}, tmp_path, stdin)
 
     return run
 
@@ -177,15 +134,7 @@ def _run(ours: Run, args: tuple[str | Path, ...], environ: dict[str, str | None]
     words = [str(word) for word in args]
     if stdin is None and not any(name.startswith(("PYTHONIO", "LC_", "LANG")) for name in environ):
         return ours(words, environ, cwd)
-    return _run_alone(
-        command(*words), {name: value for name, value in environ.items() if value is not None}, cwd, stdin
-    )
-
-
-def _run_alone(words: Sequence[str | Path], environ: dict[str, str], cwd: Path, stdin: Any) -> Done:
-    given = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin or subprocess.DEVNULL}
-    done = subprocess.run(words, env=environ, cwd=cwd, capture_output=True, timeout=60, check=False, **given)
-    return Done(done.returncode, done.stdout, done.stderr.decode())
+    return run_alone(command(*words), {name: value for name, value in environ.items() if value is not None}, cwd, stdin)
 
 
 @pytest.fixture

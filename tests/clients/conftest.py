@@ -6,14 +6,16 @@ import hashlib
 import os
 import subprocess
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 from clients.cloud import HERE, PROJECTS, Caller, Cloud, Disk, Identity, Run, enlist
 from harness import make_service, running
+from loaded import peers
 
 STORES = {"ENABLED_BACKENDS": "fast:file,cheap:file", "GLANCE_STORE_DEFAULT_BACKEND": "fast"}
 
@@ -45,20 +47,33 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, identity_url: str) -> Iterat
         yield Cloud(service.url, owner, partner, identity_url, service.api.log)
 
 
+@pytest.fixture(scope="session")
+def loaded_peer() -> Iterator[Callable[[Path], Any]]:
+    with peers() as find:
+        yield find
+
+
 @pytest.fixture
-def run(tmp_path: Path, cloud: Cloud) -> Run:
+def run(tmp_path: Path, cloud: Cloud, loaded_peer: Callable[[Path], Any]) -> Run:
     """Runs a client's command to its good end and gives what it printed; knows nothing of this environment."""
     home = tmp_path / "home"
     home.mkdir()
 
     def run_client(*words: object, fails: bool = False, **variables: str) -> str:
-        env: Mapping[str, str] = {"PATH": os.environ["PATH"], "HOME": str(home), **cloud.variables, **variables}
-        done = subprocess.run(
-            list(map(str, words)), env=env, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-        assert (done.returncode != 0) == fails, f"{words}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
+        env = {"PATH": os.environ["PATH"], "HOME": str(home), **cloud.variables, **variables}
+        if isinstance(words[0], Path) and (peer := loaded_peer(words[0])):
+            # One that is loaded already has chosen the folders where it looks for this file.
+            config = {"OS_CLIENT_CONFIG_FILE": str(tmp_path / "clouds.yaml")}
+            told = peer(list(map(str, words[1:])), config | env, tmp_path)
+            code, out, err = told.code, told.out, told.err
+        else:
+            done = subprocess.run(
+                list(map(str, words)), env=env, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
+                stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+            code, out, err = done.returncode, done.stdout, done.stderr
+        assert (code != 0) == fails, f"{words}\n{out}\n{err}"
+        return out
 
     return run_client
 

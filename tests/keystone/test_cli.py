@@ -2,65 +2,43 @@
 
 import json
 import os
-import subprocess
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from clients.cloud import client
 from harness import command, free_port
+from loaded import Done, Run, peers, run_alone
 
 from .conftest import PASSWORD, Cast
 
 PEER = "python-openstackclient==10.5.0"
 
 
-@dataclass(frozen=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self):
-        return json.loads(self.out)
-
-
-Run = Callable[..., Done]
-
-
-def runner(line: list[str], home: Path) -> Run:
+def runner(program: Run, home: Path) -> Run:
     """Runs a command that knows nothing but what its variables say."""
 
     def run(*words: object, **variables: str) -> Done:
-        env: Mapping[str, str] = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(home),
-            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
-        }
-        done = subprocess.run(
-            [*line, *map(str, words)], env={**env, **variables}, cwd=home, capture_output=True, text=True,
-            timeout=120, check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-        return Done(done.returncode, done.stdout, done.stderr)
+        env = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+        return program(list(map(str, words)), {**env, **variables}, home)
 
     return run
 
 
 @pytest.fixture
 def glancelite(tmp_path) -> Run:
-    return runner(command(), tmp_path)
+    return runner(lambda words, env, home: run_alone(command(*words), env, home, None), tmp_path)
 
 
 @pytest.fixture(scope="session")
-def program() -> Path:
-    return client("openstack", PEER) / "openstack"
+def program() -> Iterator[Run | None]:
+    with peers() as find:
+        yield find(client("openstack", PEER) / "openstack")
 
 
 @pytest.fixture
 def openstack(program, tmp_path) -> Run:
-    return runner([str(program)], tmp_path)
+    return runner(program, tmp_path)
 
 
 def password(cast: Cast, name: str = "member", project: str = "home", **more: str) -> dict[str, str]:
