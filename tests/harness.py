@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import urllib3
+from loaded.services import Forked, seed
 
 START_SECONDS = 60
 PATCH_21 = "application/openstack-images-v2.1-json-patch"
@@ -59,7 +60,7 @@ class Daemon:
     options: Mapping[str, str] = field(default_factory=dict)
     launcher: tuple[str, ...] = (sys.executable, "-m", "glancelite.cli")
     port: int = field(default_factory=free_port)
-    process: "subprocess.Popen[bytes] | None" = None
+    process: "subprocess.Popen[bytes] | Forked | None" = None
 
     @property
     def url(self) -> str:
@@ -73,9 +74,12 @@ class Daemon:
         words = [*self.launcher, "server", "run", self.role, "--bind", f"127.0.0.1:{self.port}"]
         words += ["--data-dir", str(self.data_dir), *self.arguments]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                words, env=environment(self.options), stdout=log, stderr=log, start_new_session=True
-            )
+            if words[0] == sys.executable:
+                self.process = seed().start(words[1:], environment(self.options), log)
+            else:
+                self.process = subprocess.Popen(
+                    words, env=environment(self.options), stdout=log, stderr=log, start_new_session=True
+                )
         if wait:
             self.wait()
         return self
