@@ -75,7 +75,7 @@ class Daemon:
         words += ["--data-dir", str(self.data_dir), *self.arguments]
         with self.log.open("ab") as log:
             if words[0] == sys.executable:
-                self.process = seed().start(words[1:], environment(self.options), log)
+                self.process = seed().start(words[1:], environment(self.options), log, log)
             else:
                 self.process = subprocess.Popen(
                     words, env=environment(self.options), stdout=log, stderr=log, start_new_session=True
@@ -164,9 +164,7 @@ class Service:
     def fsck(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """`glancelite fsck` with this service's configuration (where the registry is, this host's database)."""
         words = command("fsck", "--data-dir", str(self.data_dir), *arguments)
-        return subprocess.run(
-            words, env=environment(self.daemons[0].options), capture_output=True, text=True, timeout=60, check=False
-        )
+        return seed().run(words[1:], environment(self.daemons[0].options))
 
 
 def make_service(

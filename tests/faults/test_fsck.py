@@ -189,6 +189,7 @@ def test_a_busy_service_is_clean_all_the_time(start_rig: Callable[..., Rig]) -> 
             image = rig.api.create_with(DATA)
             assert rig.api.delete(f"/v2/images/{image['id']}").status == 204
 
+    assert rig.api.list() == []  # it has started: a connection is taken before the database is there
     workers = [threading.Thread(target=keep_busy) for _ in range(3)]
     for worker in workers:
         worker.start()

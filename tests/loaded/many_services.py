@@ -1,9 +1,12 @@
 """Starts services, each in a process forked from this one, which has loaded what they load: `many_services.py SOCKET`.
 
 Each message on the socket is a command to start, as JSON with its words, its environment and its folder, and with the
-file of its log. Answers are `{"pid": …}` once it is a process of its own, and `{"pid": …, "code": …}` when that ended.
+files of its output and its errors. Answers are `{"pid": …}` once it is a process of its own, and
+`{"pid": …, "code": …}` when that ended.
 """
 
+import gc
+import importlib
 import json
 import os
 import runpy
@@ -14,9 +17,11 @@ import sys
 from pathlib import Path
 
 import glancelite.cli
-import glancelite.cli.host.serve
-import glancelite.deploy
-import glancelite.server.worker
+
+for module in ("cli.host.serve", "deploy", "server.worker", "api.app", "registry.app"):
+    importlib.import_module(f"glancelite.{module}")
+gc.collect()
+gc.freeze()  # who is forked has the less to look through
 
 
 def serve(control):
@@ -30,12 +35,13 @@ def serve(control):
             os.read(ended, 4096)
             tell_ends(control)
         if control in ready:
-            message, files, _, _ = socket.recv_fds(control, 1 << 20, 1)
+            message, files, _, _ = socket.recv_fds(control, 1 << 20, 2)
             if not message:
                 sys.exit()
             if os.fork() == 0:
-                return json.loads(message), files[0], (control, ended, wakes)
-            os.close(files[0])
+                return json.loads(message), files, (control, ended, wakes)
+            for file in files:
+                os.close(file)
 
 
 def tell_ends(control):
@@ -49,17 +55,17 @@ def tell_ends(control):
         control.send(json.dumps({"pid": pid, "code": os.waitstatus_to_exitcode(status)}).encode())
 
 
-def become(order, log, others):
+def become(order, files, others):
     """Be the service from here on: in a session, an environment and a folder of its own."""
     os.setsid()
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    for number, file in enumerate((os.open(os.devnull, os.O_RDONLY), log, log)):
+    for number, file in enumerate((os.open(os.devnull, os.O_RDONLY), *files)):
         os.dup2(file, number)
     control, *pipe = others
     control.send(json.dumps({"pid": os.getpid()}).encode())
     control.close()
-    for file in (*pipe, log):
+    for file in (*pipe, *files):
         os.close(file)
     os.environ.clear()
     os.environ.update(order["environ"])

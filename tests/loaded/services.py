@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -34,15 +35,23 @@ class Seed:
         self._control.close()
         self._process.wait(60)
 
-    def start(self, words: Sequence[str], environ: Mapping[str, str], log: IO[bytes]) -> "Forked":
+    def start(self, words: Sequence[str], environ: Mapping[str, str], out: IO[bytes], err: IO[bytes]) -> "Forked":
         """Run Python with these words: `-m glancelite.cli …`, or a script and its words."""
         order = {"words": words, "environ": dict(environ), "folder": str(Path.cwd())}
         with self._lock:
-            socket.send_fds(self._control, [json.dumps(order).encode()], [log.fileno()])
+            socket.send_fds(self._control, [json.dumps(order).encode()], [out.fileno(), err.fileno()])
             while True:
                 told = self._hear()
                 if "code" not in told:
                     return Forked(self, told["pid"])
+
+    def run(self, words: Sequence[str], environ: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+        """Start it and wait for its end; what it printed."""
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            code = self.start(words, environ, out, err).wait(60)
+            for file in (out, err):
+                file.seek(0)
+            return subprocess.CompletedProcess(list(words), code, out.read().decode(), err.read().decode())
 
     def code(self, pid: int) -> int | None:
         """The exit code of one of them; None while it runs."""
