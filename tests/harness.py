@@ -108,7 +108,8 @@ class Daemon:
     def kill(self) -> None:
         """SIGKILL for the master and all workers at once: what a power cut leaves of a process."""
         if self.process is not None:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it was killed at an armed step
+                os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(60)
             self.process = None
             self._wait_until_deaf()
