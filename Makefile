@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Three files at a time: much of a test is waiting for a process or a disk. Files go to whoever is free in the order
-# given here: those whose single tests take longest come first, so that no one is waited for at the end.
+# given here: those whose single tests take longest come first, so that no one is waited for at the end. Slow tests wait
+# more than others, for leases and for other people's programs: four at a time.
 PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
 LONGEST := tests/keystone tests/clients tests/fuzz tests/faults
 SLOW := $(LONGEST) $(filter-out $(LONGEST) tests/fakes,$(patsubst %/,%,$(wildcard tests/*/)))
@@ -21,7 +22,8 @@ ON_MARIADB := tests/faults/test_databases.py tests/faults/test_lost_replies.py t
 SLOW_ON_MARIADB := tests/faults/test_databases.py tests/faults/test_lost_replies.py tests/lockstep tests/api \
   --ignore tests/api/test_hostile_content.py --ignore tests/api/test_import_urls.py
 
-.PHONY: help demo dev test test-all lint format check serve bench bench-peer bench-plots bench-soak docs clean
+.PHONY: help demo dev test test-all lint format check serve bench bench-peer bench-plots bench-profiles bench-soak \
+  docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -44,7 +46,7 @@ test: $(READY) ## the test suite
 	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow'
 
 test-all: $(READY) ## what takes longer: databases, Keystone, real clients, fuzzing, the slow crashes
-	$(BIN)/python -m pytest $(PARALLEL) -m slow $(SLOW)
+	$(BIN)/python -m pytest $(PARALLEL) -n 4 -m slow $(SLOW)
 	GLANCELITE_TEST_DB=postgresql $(BIN)/python -m pytest $(PARALLEL) -m 'not slow' $(ON_DATABASES)
 	GLANCELITE_TEST_DB=postgresql $(BIN)/python -m pytest $(PARALLEL) -m slow $(SLOW_ON_DATABASES)
 	GLANCELITE_TEST_DB=mysql $(BIN)/python -m pytest $(PARALLEL) -m 'not slow' $(ON_MARIADB)
@@ -69,7 +71,7 @@ BENCH_PYTHON ?= $(firstword $(wildcard /usr/bin/python3) $(PYTHON))
 
 $(BENCH)/ours/complete: setup.py $(READY)
 	$(BENCH_PYTHON) -m venv --clear --without-pip $(BENCH)/ours
-	$(BIN)/pip --python $(BENCH)/ours/bin/python install --quiet --editable '.[postgres]' matplotlib
+	$(BIN)/pip --python $(BENCH)/ours/bin/python install --quiet --editable '.[postgres]' matplotlib py-spy
 	touch $@
 
 $(BENCH)/peer/complete: $(READY)
@@ -84,6 +86,9 @@ bench-peer: $(BENCH)/peer/complete ## install Glance, for make bench to compare 
 
 bench-plots: $(BENCH)/ours/complete ## draw cost against number of images and of uploads
 	$(BENCH)/ours/bin/python -m bench.plots
+
+bench-profiles: $(BENCH)/ours/complete ## tell where the time of requests goes, by py-spy
+	$(BENCH)/ours/bin/python -m bench.profiles
 
 bench-soak: $(BENCH)/ours/complete ## five minutes of mixed load by 32 clients, then look for what it left
 	$(BENCH)/ours/bin/python -m bench.soak

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -16,6 +17,7 @@ from harness import free_port
 
 PINNED = ("keystone==30.0.0", "gunicorn==27.0.1")
 START_SECONDS = 60
+EMPTY, DATABASE = "empty", "keystone.sqlite"
 ADMIN = {"username": "root", "password": "secret", "project_name": "admin"}
 
 CONFIG = """\
@@ -45,8 +47,15 @@ control_socket_disable = True
 
 
 def install() -> Path:
-    """The bin folder of the environment with Keystone."""
-    return environment_of(CACHE / "keystone", *PINNED)
+    """The bin folder of the environment with Keystone, beside which there is an empty database."""
+    return environment_of(CACHE / "keystone", *PINNED, finish=_make_database)
+
+
+def _make_database(environment: Path) -> None:
+    """Making one takes longer than all that tests do with it."""
+    keystone = Keystone(environment / EMPTY, environment / "bin")
+    keystone.folder.mkdir()
+    keystone.configure().manage("db_sync")
 
 
 @dataclass
@@ -69,12 +78,12 @@ class Keystone:
         self.folder.mkdir(parents=True)
         self.configure()
         whose = ("--keystone-user", str(os.getuid()), "--keystone-group", str(os.getgid()))
-        self._manage("db_sync")
-        self._manage("fernet_setup", *whose)
-        self._manage("credential_setup", *whose)
+        shutil.copy(self.bin.parent / EMPTY / DATABASE, self.folder)
+        self.manage("fernet_setup", *whose)
+        self.manage("credential_setup", *whose)
         urls = [word for kind in ("public", "internal") for word in (f"--bootstrap-{kind}-url", self.url)]
         who = ("--bootstrap-username", ADMIN["username"], "--bootstrap-password", ADMIN["password"])
-        self._manage("bootstrap", *who, "--bootstrap-region-id", "RegionOne", *urls)
+        self.manage("bootstrap", *who, "--bootstrap-region-id", "RegionOne", *urls)
         return self
 
     def configure(self) -> Self:
@@ -83,7 +92,8 @@ class Keystone:
         (self.folder / "gunicorn.conf.py").write_text(SERVER.format(port=self.port))
         return self
 
-    def _manage(self, *words: str) -> None:
+    def manage(self, *words: str) -> None:
+        """Run keystone-manage on it."""
         line = [self.bin / "keystone-manage", "--config-file", self.folder / "keystone.conf", *words]
         done = subprocess.run(line, env=self._environment(), capture_output=True, text=True, check=False, timeout=120)
         assert done.returncode == 0, done.stderr

@@ -25,9 +25,14 @@ def runner(program: Run, home: Path) -> Run:
     return run
 
 
+def alone(*line: str | Path) -> Run:
+    """Runs a program, whatever words follow these, in a process of its own."""
+    return lambda words, env, home: run_alone([*line, *words], env, home, None)
+
+
 @pytest.fixture
 def glancelite(tmp_path) -> Run:
-    return runner(lambda words, env, home: run_alone(command(*words), env, home, None), tmp_path)
+    return runner(alone(*command()), tmp_path)
 
 
 @pytest.fixture(scope="session")

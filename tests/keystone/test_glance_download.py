@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+import subprocess
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clients.cloud import client
 from fakes.remote import Remote, silence
 from harness import Service, make_service, running
 from importing import (
@@ -24,6 +26,7 @@ from importing import (
     wait_for,
 )
 from keystone_server import Keystone
+from loaded import peers
 
 from .conftest import PASSWORD, Caller, grant, options
 
@@ -328,3 +331,74 @@ def test_the_catalog_arrives_whatever_its_names_are_written_in(regions: Regions,
     finally:
         regions.keystone.call("DELETE", f"/endpoints/{endpoint}")
         regions.keystone.call("DELETE", f"/services/{service}")
+
+
+# The unmodified clients, each logging in by itself -------------------------------------------------------------------
+
+CLIENTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "openstack": (
+        "python-openstackclient==10.5.0",
+        "image import {id} --method glance-download --remote-region There --remote-image {source}"
+        " --remote-service-interface public",
+        ("--store", "fast", "slow"),
+    ),
+    "glance": (
+        "python-glanceclient==4.13.0",
+        "image-import {id} --import-method glance-download --remote-region There --remote-image-id {source}",
+        ("--stores", "fast,slow"),
+    ),
+}
+"""What is installed, what is said, and how several stores are named. The SDK, and so `openstack`, leaves out the image
+and its region where no interface is said."""
+
+
+@pytest.fixture(scope="module")
+def find_peer() -> Iterator[Any]:
+    with peers() as find:
+        yield find
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("in_several", [False, True], ids=["one store", "two stores"])
+def test_the_clients_bring_an_image_from_the_other_region(
+    regions: Regions, find_peer: Any, name: str, in_several: bool, tmp_path: Path
+) -> None:
+    package, said, stores = CLIENTS[name]
+    source, image = regions.remote.create_with(DATA), regions.local.create()
+    login = {
+        "OS_AUTH_URL": regions.keystone.url, "OS_USERNAME": regions.name, "OS_PASSWORD": PASSWORD,
+        "OS_PROJECT_NAME": regions.name, "OS_USER_DOMAIN_ID": "default", "OS_PROJECT_DOMAIN_ID": "default",
+        "OS_IDENTITY_API_VERSION": "3", "OS_REGION_NAME": "Here",
+    }  # fmt: skip
+    folder = {"openstack": "openstack", "glance": "glanceclient"}[name]
+    words = said.format(id=image["id"], source=source["id"]).split() + list(stores if in_several else ())
+
+    done = find_peer(client(folder, package) / name)(words, login | {"HOME": str(tmp_path)}, tmp_path)
+
+    assert done.code == 0, done.err
+    assert ended_task(regions.local, image["id"])["status"] == "success"
+    after = regions.local.show(image["id"])
+    assert (after["status"], after["stores"]) == ("active", "fast,slow" if in_several else "fast")
+    assert regions.local.get(image["file"]).body == DATA
+
+
+@pytest.mark.parametrize("version", ["4.22.0", "4.4.*"])
+def test_the_sdk_brings_an_image_from_the_other_region(regions: Regions, version: str) -> None:
+    source, image = regions.remote.create_with(DATA), regions.local.create()
+    python = client(f"openstacksdk-{version.removesuffix('.*')}", f"openstacksdk=={version}") / "python"
+    who = {
+        "auth_url": regions.keystone.url, "username": regions.name, "password": PASSWORD,
+        "project_name": regions.name, "user_domain_id": "default", "project_domain_id": "default",
+    }  # fmt: skip
+    program = f"""
+import openstack
+cloud = openstack.connect(load_yaml_config=False, load_envvars=False, region_name="Here", **{who!r})
+how = dict(remote_region="There", remote_image_id={source["id"]!r}, remote_service_interface="public")
+cloud.image.import_image(cloud.image.get_image({image["id"]!r}), "glance-download", **how)
+"""
+
+    done = subprocess.run([python, "-c", program], env={}, capture_output=True, text=True, timeout=120, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert ended_task(regions.local, image["id"])["status"] == "success"
+    assert regions.local.get(image["file"]).body == DATA

@@ -10,7 +10,7 @@ from console import ROOT
 from keystone_server import Keystone, install
 
 from .conftest import PASSWORD, Cast, grant
-from .test_cli import PEER, runner
+from .test_cli import PEER, alone, runner
 
 PAGES = [page for page in ROOT.glob("docs/**/*.md") if f"127.0.0.1:{console.KEYSTONE}" in page.read_text()]
 
@@ -39,6 +39,6 @@ def test_novas_module_for_images_snapshots_and_boots_with_tokens_of_keystone(
     for who, user, project in (("OWNER", "owner", "home"), ("PARTNER", "foreign", "abroad")):
         variables |= {f"{who}_TOKEN": cast.token(user), f"{who}_PROJECT": keystone.find("project", project)}
 
-    done = runner([str(python)], tmp_path)(HERE / "programs/nova_images.py", name, disk, **variables)
+    done = runner(alone(python), tmp_path)(HERE / "programs/nova_images.py", name, disk, **variables)
 
     assert (done.code, done.out) == (0, "done\n"), done.err

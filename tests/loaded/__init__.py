@@ -78,5 +78,5 @@ def loaded(python: Path, program: str, script: str) -> Iterator[Run]:
 
 def run_alone(words: Sequence[str | Path], environ: dict[str, str], cwd: Path, stdin: Any) -> Done:
     given = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin or subprocess.DEVNULL}
-    done = subprocess.run(words, env=environ, cwd=cwd, capture_output=True, timeout=60, check=False, **given)
+    done = subprocess.run(words, env=environ, cwd=cwd, capture_output=True, timeout=300, check=False, **given)
     return Done(done.returncode, done.stdout, done.stderr.decode())
