@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Three files at a time: much of a test is waiting for a process or a disk. Files go to whoever is free in the order
 # given here: those whose single tests take longest come first, so that no one is waited for at the end. Slow tests wait
-# more than others, for leases and for other people's programs: four at a time.
+# more than others, for leases and for other people's programs.
 PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
+PARALLEL_SLOW := -n 4 --dist loadfile --no-loadscope-reorder
 LONGEST := tests/keystone tests/clients tests/fuzz tests/faults
 SLOW := $(LONGEST) $(filter-out $(LONGEST) tests/fakes,$(patsubst %/,%,$(wildcard tests/*/)))
 # Pages are the same on every database.
@@ -46,11 +47,11 @@ test: $(READY) ## the test suite
 	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow'
 
 test-all: $(READY) ## what takes longer: databases, Keystone, real clients, fuzzing, the slow crashes
-	$(BIN)/python -m pytest $(PARALLEL) -n 4 -m slow $(SLOW)
+	$(BIN)/python -m pytest $(PARALLEL_SLOW) -m slow $(SLOW)
 	GLANCELITE_TEST_DB=postgresql $(BIN)/python -m pytest $(PARALLEL) -m 'not slow' $(ON_DATABASES)
-	GLANCELITE_TEST_DB=postgresql $(BIN)/python -m pytest $(PARALLEL) -m slow $(SLOW_ON_DATABASES)
+	GLANCELITE_TEST_DB=postgresql $(BIN)/python -m pytest $(PARALLEL_SLOW) -m slow $(SLOW_ON_DATABASES)
 	GLANCELITE_TEST_DB=mysql $(BIN)/python -m pytest $(PARALLEL) -m 'not slow' $(ON_MARIADB)
-	GLANCELITE_TEST_DB=mysql $(BIN)/python -m pytest $(PARALLEL) -m slow $(SLOW_ON_MARIADB)
+	GLANCELITE_TEST_DB=mysql $(BIN)/python -m pytest $(PARALLEL_SLOW) -m slow $(SLOW_ON_MARIADB)
 
 lint: $(READY) ## ruff, mypy, layers
 	$(BIN)/ruff check .
