@@ -4,7 +4,6 @@ same images. (Not in them: backslashes, `$` and backquotes, which we escape in s
 """
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -67,11 +66,10 @@ def test_each_format_is_byte_for_byte_that_of_openstack(glancelite, told, file):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("file", COMMANDS)
-def test_the_files_are_what_openstack_prints(openstack_path, environ, told, file, tmp_path):
-    environ = {**environ, "OS_ENDPOINT": told, "PYTHONPATH": ""}
-    words = [openstack_path, *COMMANDS[file]]
-    done = subprocess.run(words, env=environ, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+def test_the_files_are_what_openstack_prints(peer, environ, told, file, tmp_path):
+    done = peer([*COMMANDS[file]], {**environ, "OS_ENDPOINT": told}, tmp_path)
 
+    assert done.code == 0, done.err
     if os.environ.get("GLANCELITE_MAKE_GOLDEN"):
-        (GOLDEN / file).write_bytes(done.stdout)
-    assert done.stdout == (GOLDEN / file).read_bytes()
+        (GOLDEN / file).write_bytes(done.data)
+    assert done.data == (GOLDEN / file).read_bytes()
