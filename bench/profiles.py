@@ -22,7 +22,7 @@ from bench.target import POSTGRESQL, SHIPPED, Target
 
 PY_SPY = Path(sys.executable).with_name("py-spy")
 RATE = 250
-SECONDS = 12
+SECONDS = 8
 SHOWN = 4
 PARTS: dict[str, tuple[str, ...]] = {
     "hashes": ("glancelite/usecases/hashes.py",),
@@ -35,6 +35,8 @@ PARTS: dict[str, tuple[str, ...]] = {
     "server": ("glancelite/server/", "gunicorn/"),
 }
 """Parts and the files that are theirs. A moment belongs to the part of the innermost function that is in one."""
+WAITS = ("EpollSelector.select", "Condition.wait", "_worker")
+"""Innermost functions in which a thread waits, although it looks busy."""
 Work = Callable[[Target, threading.Event], None]
 
 
@@ -153,7 +155,9 @@ def _record(pid: int, seconds: int) -> Counter[tuple[str, ...]]:
 def _parse(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
     for line in text.splitlines():
         stack, _, count = line.rpartition(" ")
-        yield tuple(stack.split(";")), int(count)
+        functions = tuple(stack.split(";"))
+        if not functions[-1].startswith(WAITS):
+            yield functions, int(count)
 
 
 def _row(name: str, stacks: Counter[tuple[str, ...]]) -> str:
