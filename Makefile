@@ -90,6 +90,7 @@ bench-plots: $(BENCH)/ours/complete ## draw cost against number of images and of
 
 bench-profiles: $(BENCH)/ours/complete ## tell where the time of requests goes, by py-spy
 	$(BENCH)/ours/bin/python -m bench.profiles
+	$(BENCH)/ours/bin/python -m bench.profiles --on postgresql
 
 bench-soak: $(BENCH)/ours/complete ## five minutes of mixed load by 32 clients, then look for what it left
 	$(BENCH)/ours/bin/python -m bench.soak

@@ -117,6 +117,7 @@ def _small(suite: Suite) -> Path:
 
 
 def main(words: list[str]) -> int:
+    """Look at each work in turn; the table is printed."""
     parser = argparse.ArgumentParser("python -m bench.profiles", description=__doc__)
     parser.add_argument("--on", choices=(SHIPPED, POSTGRESQL), default=SHIPPED, help="the deployment")
     parser.add_argument("--seconds", type=int, default=SECONDS, help="for each work")

@@ -215,7 +215,8 @@ def run(args: list[str], session: Session) -> int:
 
 def _unforeseen(error: Exception) -> click.ClickException:
     """Says the little that can be said of an error that no code looks out for; --debug shows where it was."""
-    found = click.ClickException(f"The command broke down ({type(error).__name__}: {error}); --debug shows where.")
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    found = click.ClickException(f"The command broke down ({text}); --debug shows where.")
     found.__cause__ = error
     return found
 

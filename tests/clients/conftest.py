@@ -49,6 +49,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, identity_url: str) -> Iterat
 
 @pytest.fixture(scope="session")
 def loaded_peer() -> Iterator[Callable[[Path], Any]]:
+    """How to run a command that takes long to load; None for others."""
     with peers() as find:
         yield find
 

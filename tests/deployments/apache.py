@@ -40,7 +40,7 @@ Listen 127.0.0.1:{port}
 SENDING_FILES = """
 LoadModule xsendfile_module {modules}/mod_xsendfile.so
 XSendFile on
-XSendFilePath {place}/data/images
+XSendFilePath {place}/data/{sends_from}
 """
 
 
@@ -48,6 +48,8 @@ class Apache(Site):
     """An Apache on loopback that serves the API, or the registry and an API that asks it, each on a port of its own."""
 
     sends_files = False
+    sends_from = "images"
+    """The directory of data whose files Apache may send."""
 
     def __init__(
         self,
@@ -77,7 +79,7 @@ class Apache(Site):
     def _config(self) -> str:
         text = PREAMBLE.format(place=self.place, modules=MODULES)
         if self.sends_files:
-            text += SENDING_FILES.format(place=self.place, modules=MODULES)
+            text += SENDING_FILES.format(place=self.place, modules=MODULES, sends_from=self.sends_from)
         if IS_ROOT:
             text += f"User {USER}\nGroup {USER}\n"
         user = f"user={USER} group={USER}" if IS_ROOT else ""

@@ -60,9 +60,9 @@ http {{
 }}
 """
 HANDED_OFF = """
-        location /handed-off{place}/data/images/ {{
+        location /handed-off{place}/data/{sends_from}/ {{
             internal;
-            alias {place}/data/images/;
+            alias {place}/data/{sends_from}/;
             sendfile on;
             etag off;
             add_header ETag $upstream_http_etag;
@@ -78,6 +78,8 @@ class NginxUwsgi(Site):
 
     spools_chunked = True
     sends_files = False
+    sends_from = "images"
+    """The directory of data whose files nginx may send."""
 
     def start(self) -> Self:
         inner, bare, outer = free_port(), free_port(), free_port()
@@ -85,7 +87,7 @@ class NginxUwsgi(Site):
         self.make_data_dir()
         names = {"place": self.place, "plugin": PLUGIN, "inner": inner, "bare": bare, "outer": outer}
         uwsgi, nginx = self.place / "uwsgi.ini", self.place / "nginx.conf"
-        files = HANDED_OFF.format(**names) if self.sends_files else ""
+        files = HANDED_OFF.format(**names, sends_from=self.sends_from) if self.sends_files else ""
         uwsgi.write_text(UWSGI.format(**names, user=f"uid = {USER}\ngid = {USER}" if IS_ROOT else ""))
         nginx.write_text(NGINX.format(**names, user=f"user {USER};" if IS_ROOT else "", files=files))
         options = {"GLANCELITE_SENDFILE_HEADER": "X-Accel-Redirect"} if self.sends_files else {}

@@ -18,9 +18,9 @@ TESTS = Path(__file__).parents[1]
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_no_request_is_an_error_of_the_service(tmp_path: Path) -> None:
-    """Apart, where a request has the longest way to go: what goes wrong together goes wrong there too."""
-    with running(make_service(tmp_path / "data", "apart", auth="none", **STORES)) as service:
+@pytest.mark.parametrize("deployment", ["together", "apart"])
+def test_no_request_is_an_error_of_the_service(tmp_path: Path, deployment: str) -> None:
+    with running(make_service(tmp_path / "data", deployment, auth="none", **STORES)) as service:
         out = fuzz(service, tmp_path)
         assert Api(service.url).get("/v2/images").status == 200
         logs = "".join(daemon.log.read_text() for daemon in service.daemons)

@@ -77,6 +77,7 @@ def loaded(python: Path, program: str, script: str) -> Iterator[Run]:
 
 
 def run_alone(words: Sequence[str | Path], environ: dict[str, str], cwd: Path, stdin: Any) -> Done:
+    """A command in a process of its own; `stdin` is bytes for a pipe, an open file, or nothing."""
     given = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin or subprocess.DEVNULL}
     done = subprocess.run(words, env=environ, cwd=cwd, capture_output=True, timeout=300, check=False, **given)
     return Done(done.returncode, done.stdout, done.stderr.decode())
