@@ -38,7 +38,7 @@ setup(
         "werkzeug>=3.0",
     ],
     extras_require={
-        "postgres": ["psycopg2-binary>=2.9"],
+        "postgres": ["psycopg[binary]>=3.2"],
         "mysql": ["pymysql>=1.1"],
         "s3": ["boto3>=1.34"],
         "swift": ["python-swiftclient>=4.4"],

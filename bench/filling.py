@@ -155,10 +155,9 @@ class _Postgres:
         return self._ask(f"SELECT {_names(columns)} FROM {table} WHERE {key} = %s", (image_id,))
 
     def insert(self, table: str, columns: Sequence[str], rows: list[list[Any]]) -> None:
-        from psycopg2.extras import execute_values
-
+        marks = ", ".join(["%s"] * len(columns))
         with self._connection.cursor() as cursor:
-            execute_values(cursor, f"INSERT INTO {table} ({_names(columns)}) VALUES %s", rows, page_size=_BATCH)
+            cursor.executemany(f"INSERT INTO {table} ({_names(columns)}) VALUES ({marks})", rows)
 
     def _ask(self, statement: str, values: tuple[str, ...]) -> list[tuple[Any, ...]]:
         with self._connection.cursor() as cursor:

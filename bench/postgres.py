@@ -52,10 +52,9 @@ def cluster(place: Path) -> Iterator[Cluster]:
 @contextmanager
 def connect(url: str) -> Iterator[Any]:
     """A connection that commits every statement by itself."""
-    import psycopg2
+    import psycopg
 
-    with closing(psycopg2.connect(url)) as connection:
-        connection.autocommit = True
+    with closing(psycopg.connect(url, autocommit=True)) as connection:
         yield connection
 
 

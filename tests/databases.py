@@ -194,11 +194,9 @@ def connect(url: str) -> Any:
         return sqlite3.connect(unquote(url.removeprefix("sqlite:///")), timeout=10, isolation_level=None)
     parts = urlsplit(url)
     if parts.scheme == "postgresql":
-        import psycopg2
+        import psycopg
 
-        connection = psycopg2.connect(url)
-        connection.autocommit = True
-        return connection
+        return psycopg.connect(url, autocommit=True)
     import pymysql
 
     where = {"host": parts.hostname, "port": parts.port, "user": parts.username, "database": parts.path[1:]}

@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote
 
 import peewee
 from playhouse import db_url
-from playhouse.pool import MaxConnectionsExceeded, PooledSqliteDatabase
+from playhouse.pool import MaxConnectionsExceeded, PooledMySQLDatabase, PooledPostgresqlDatabase, PooledSqliteDatabase
 
 from ..errors import ConfigError, RegistryFull, RegistryUnavailable
 
@@ -41,10 +41,30 @@ _INSTANTS = {"postgres": _CLOCKS["postgres"].replace("clock_timestamp", "stateme
 
 _DIALECT_SETTINGS: dict[str, dict[str, Any]] = {
     # A database that was made with SQL_ASCII would have its client speak ASCII.
-    "postgresql": {"field_types": {"LONGTEXT": "TEXT"}, "client_encoding": "UTF8"},
+    # psycopg 3 prepares the statements that come again: PostgreSQL plans a page for longer than it reads one.
+    "postgresql": {"field_types": {"LONGTEXT": "TEXT"}, "client_encoding": "UTF8", "prefer_psycopg3": True},
     # Every change compares what it finds with what it expects, and must find what others have committed.
     "mysql": {"charset": "utf8mb4", "init_command": "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"},
 }
+
+
+class _Unasked:
+    """A pool that asks no connection whether it lives, which costs as much as the statement it is wanted for: what
+    meets a lost one drops them all and is done again."""
+
+    def _is_closed(self, connection: Any) -> bool:
+        return False
+
+
+class _PostgresPool(_Unasked, PooledPostgresqlDatabase):  # type: ignore[misc]  # playhouse has no types
+    pass
+
+
+class _MysqlPool(_Unasked, PooledMySQLDatabase):  # type: ignore[misc]
+    pass
+
+
+_POOLS = {"postgresql": _PostgresPool, "mysql": _MysqlPool}
 
 
 def open_database(url: str, max_connections: int) -> peewee.Database:
@@ -53,20 +73,17 @@ def open_database(url: str, max_connections: int) -> peewee.Database:
         return _open_sqlite(file, max_connections)
     scheme, colon, rest = url.partition("://")
     scheme = {"postgres": "postgresql", "mysql+pymysql": "mysql", "mariadb": "mysql"}.get(scheme, scheme)
-    if not colon or scheme not in ("postgresql", "mysql"):
+    if not colon or scheme not in _POOLS:
         raise ConfigError(
             reason="[database] connection is none of sqlite:///PATH, postgresql://… or mysql://…"
             + (f": {scheme}://…" if colon else ".")
         )
     try:
-        return db_url.connect(
-            f"{scheme}+pool://{rest}",
-            max_connections=max_connections,
-            timeout=_WAIT,
-            stale_timeout=300,
-            unquote_password=True,
-            unquote_user=True,
-            **_DIALECT_SETTINGS[scheme],
+        parts = db_url.parse(f"{scheme}://{rest}", unquote_password=True, unquote_user=True)
+        if not parts["database"]:
+            raise _unreadable()
+        return _POOLS[scheme](
+            **parts, max_connections=max_connections, timeout=_WAIT, stale_timeout=300, **_DIALECT_SETTINGS[scheme]
         )
     except ValueError:
         raise _unreadable() from None

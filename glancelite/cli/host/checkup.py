@@ -27,7 +27,7 @@ LEAST_FREE = 1 << 30
 """Bytes: with less, an image of some size does not go in, and a database soon not either."""
 LARGEST_SKEW = 5.0
 """Seconds between two clocks that nobody need care about."""
-_DRIVERS = {"postgresql": ("psycopg2", "postgres"), "postgres": ("psycopg2", "postgres"), "mysql": ("pymysql", "mysql")}
+_DRIVERS = {"postgresql": ("psycopg", "postgres"), "postgres": ("psycopg", "postgres"), "mysql": ("pymysql", "mysql")}
 
 
 @dataclass(frozen=True)
