@@ -32,7 +32,7 @@ help: ## list the targets
 $(READY): setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip setuptools wheel
-	$(BIN)/pip install --quiet --editable '.[dev,postgres,mysql,keystone]'
+	$(BIN)/pip install --quiet --editable '.[dev,postgres,mysql,keystone,signatures]'
 	touch $(READY)
 
 dev: $(READY) ## install into .venv, with what tests and lint need

@@ -44,6 +44,7 @@ setup(
         "swift": ["python-swiftclient>=4.4"],
         "rbd": ["rados", "rbd"],
         "keystone": ["keystonemiddleware>=10.6", "keystoneauth1>=5.6", "oslo.limit>=2.4", "python-memcached>=1.59"],
+        "signatures": ["castellan>=5.0", "cryptography>=42"],
         "dev": [
             "import-linter>=2.1",
             "mypy>=1.11",

@@ -162,6 +162,15 @@ OPTIONS: tuple[Option, ...] = (
     Option("keystone_authtoken", "http_connect_timeout", "int", 10, "Seconds to wait for Keystone.", minimum=1),
     Option("keystone_authtoken", "http_request_max_retries", "int", 1, "How often a connection to Keystone is tried "
            "again.", minimum=0),
+    Option("key_manager", "backend", "str", "", "What keeps the certificates that images are signed with: barbican. "
+           "Empty: nothing, and the data of signed images is refused."),
+    Option("barbican", "auth_endpoint", "str", "", "Where Keystone is. Empty: as in [keystone_authtoken]."),
+    Option("barbican", "barbican_endpoint", "str", "", "Where Barbican is. Empty: by Keystone's catalog."),
+    Option("barbican", "barbican_endpoint_type", "str", "public", "Interface of the catalog: public, internal or "
+           "admin."),
+    Option("barbican", "barbican_region_name", "str", "", "Its region, where there are several."),
+    Option("barbican", "verify_ssl", "bool", True, "Check the certificates of Barbican and Keystone."),
+    Option("barbican", "verify_ssl_path", "path", "", "Certificates to check theirs with. Empty: the system's."),
     Option("oslo_limit", "auth_url", "str", "", "Where Keystone is, for use_keystone_limits. Empty: as in "
            "[keystone_authtoken]."),
     Option("oslo_limit", "auth_type", "str", "password", "How this service logs in there to read limits."),

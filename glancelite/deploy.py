@@ -25,7 +25,7 @@ from . import config as configuration
 from . import fetch
 from .config import Config, Option
 from .domain import policy, protections, schemas, versions
-from .domain.ports import Limits, Registry
+from .domain.ports import KeyManager, Limits, Registry
 from .domain.validate import Validator
 from .errors import ConfigError, GlanceliteError
 from .middleware.catch_errors import CatchErrors
@@ -175,6 +175,7 @@ def build_services(config: Config) -> Services:
         },
         validator=_validator(image),
         limits=_open_limits(config),
+        keys=_open_keys(config),
         hash_digits=_hash_digits(config["hashing_algorithm"]),
         nullable=schemas.nullable_properties(image),
     )
@@ -274,6 +275,20 @@ def _open_limits(config: Config) -> Limits | None:
         reason = f"use_keystone_limits needs {error.name}: install it with pip install 'glancelite[keystone]'."
         raise ConfigError(reason=reason) from error
     return KeystoneLimits({"auth_url": config["keystone_authtoken.auth_url"]} | config.section(SECTION))
+
+
+def _open_keys(config: Config) -> KeyManager | None:
+    backend = config["key_manager.backend"]
+    if not backend:
+        return None
+    if backend != "barbican":
+        raise ConfigError(reason=f"[key_manager] backend is '{backend}'; it must be barbican, or empty.")
+    try:
+        from .signatures import Castellan  # its libraries are heavy, and an extra
+    except ImportError as error:
+        reason = f"[key_manager] backend needs {error.name}: install it with pip install 'glancelite[signatures]'."
+        raise ConfigError(reason=reason) from error
+    return Castellan(config.section("barbican"), config["keystone_authtoken.auth_url"])
 
 
 # Paste ----------------------------------------------------------------------------------------------------------------

@@ -88,6 +88,15 @@ class DigestMismatch(BadRequest):
     message = "The data of image {image_id} has the {algorithm} digest {found}, not the expected {expected}."
 
 
+class SignatureRefused(BadRequest):
+    code, message = "signature-refused", "The image's signature cannot be checked: {reason}"
+
+
+class SignatureMismatch(BadRequest):
+    code = "signature-mismatch"
+    message = "Signature verification failed for image {image_id}: the data is not what was signed."
+
+
 class MultipleRanges(BadRequest):
     code, message = "multiple-ranges", "Requests with multiple ranges are not supported."
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from databases import read_rows
 from fakes.remote import Part, answer
 from harness import Api, Reply, Service
 
@@ -113,10 +114,12 @@ def directory_of(service: Service, store_id: str) -> Path:
 
 
 @contextmanager
-def spoiled(directory: Path) -> Iterator[None]:
-    """The directory has another store's marker: as if another disk were mounted there."""
-    marker = directory / MARKER
-    wait_for(marker.exists)  # it is written when the service has begun to keep house
+def spoiled(service: Service, store_id: str) -> Iterator[None]:
+    """The store's directory has another one's marker: as if another disk were mounted there."""
+    staging = store_id == "os_glance_staging_store"
+    marker = (service.data_dir / "staging" if staging else directory_of(service, store_id)) / MARKER
+    wait_for(marker.exists)  # it is written, and then claimed, when the service has begun to keep house
+    wait_for(lambda: read_rows(service.database, "SELECT marker FROM stores WHERE id = ?", store_id))
     own = marker.read_text()
     marker.write_text(str(uuid.uuid4()))
     try:

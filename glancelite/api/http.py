@@ -127,6 +127,11 @@ class UploadSource:
         return UploadInterrupted(image_id=self._image_id, received=self._received)
 
 
+def caller_token(request: Request) -> str:
+    """The token that the caller sent; empty where there is none."""
+    return request.headers.get("X-Auth-Token") or request.headers.get("X-Storage-Token") or ""
+
+
 def check_octet_stream(request: Request) -> None:
     """Raise 415 unless the body is declared to be bytes."""
     kind = request.environ.get("CONTENT_TYPE", "").partition(";")[0].strip()

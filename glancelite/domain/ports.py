@@ -14,6 +14,7 @@ from .context import Context
 from .image import Image, Location, Member
 from .limits import Bounds, DomainBounds, Usage
 from .query import ImageQuery
+from .signature import Claim
 from .task import Ending, Task, TaskQuery
 
 # Registry -------------------------------------------------------------------------------------------------------------
@@ -417,6 +418,28 @@ class ForeignStore(ABC):
         """How many bytes there are, 0 when it is not told; InvalidLocation for a URL no image could be read from.
 
         Raises StoreUnavailable when the place cannot be asked now.
+        """
+
+
+class Signature(ABC):
+    """A signature together with the key that it is checked with."""
+
+    algorithm: str
+    """Of the digest that was signed, as hashlib names it."""
+
+    @abstractmethod
+    def fits(self, digest: bytes) -> bool:
+        """Was this digest signed?"""
+
+
+class KeyManager(ABC):
+    """Where the certificates are that images are signed with."""
+
+    @abstractmethod
+    def open_signature(self, claim: Claim, project: str | None, token: str) -> Signature:
+        """What is claimed, with the key of its certificate, read with the caller's token for this project.
+
+        Raises SignatureRefused where it cannot be had or is of another type.
         """
 
 

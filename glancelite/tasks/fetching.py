@@ -65,9 +65,7 @@ def stage_from(
 
 def _fetch_from_region(job: Job, image: Image, method: Mapping[str, Any]) -> Image:
     """The data of an active image of another region, with its formats and some of its properties."""
-    endpoint, token = _find_endpoint(job, method), job.services.tokens.get(job.task.id)
-    if token is None:
-        raise BadRequest(reason="The service was restarted and no longer has your token; ask for the import again.")
+    endpoint, token = _find_endpoint(job, method), job.require_token()
     text = f"{endpoint.rstrip('/').removesuffix('/v2')}/v2/images/{method['glance_image_id']}"
     # The operator's catalog names this place; where it redirects to is no longer the operator's word.
     own = re.match(r"([a-z]+)://(\[[^]]*\]|[^/:]+)(?::(\d+))?", text.lower())

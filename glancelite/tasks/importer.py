@@ -14,7 +14,8 @@ from typing import Any
 from ..domain.context import Context
 from ..domain.image import Image
 from ..domain.limits import SIZE
-from ..domain.ports import Blob, Body, Content, Intent, Store
+from ..domain.ports import Blob, Body, Content, Intent, Signature, Store
+from ..domain.signature import is_signed
 from ..domain.task import FAILED_IMPORT, IMPORTING_TO, PLUGINS_DONE, REASON, Ending
 from ..errors import (
     BadRequest,
@@ -34,6 +35,7 @@ from ..usecases.arrival import arrive, begin, make_limits
 from ..usecases.data import download_image
 from ..usecases.hashes import be_nice
 from ..usecases.limits import find_bounds, find_domain_bounds
+from ..usecases.signatures import find_signature
 from .before import undo_changes
 from .fetching import fetch
 from .job import MIB, Job, Watched
@@ -143,11 +145,13 @@ def copy_to(job: Job, image: Image, store_id: str) -> Image:
     store = services.stores.get(store_id)
     if store is None:
         raise DataNotFound(image_id=image.id)
+    signature = _find_signature(job, image)
     body, size = _open(job, image)
     try:
         intent = _intend(job, image, store, size)
         room = begin(services, job.context, intent, store)
-        limits = make_limits(services, intent, room, **_algorithms(services.config["legacy_checksum"], image))
+        algorithms = _algorithms(services.config["legacy_checksum"], image)
+        limits = make_limits(services, intent, room, signature=signature, **algorithms)
         source = Watched(body, size, f"Copying to store {store_id}", job)
 
         def commit(content: Content, url: str) -> Image:
@@ -156,6 +160,13 @@ def copy_to(job: Job, image: Image, store_id: str) -> Image:
         return arrive(services, image, intent, source, store, limits, commit)
     finally:
         body.close()
+
+
+def _find_signature(job: Job, image: Image) -> Signature | None:
+    """What staged data must fit. What a store has of the image already was checked when it came."""
+    if method_of(job) == "copy-image" or not is_signed(image.properties):
+        return None
+    return find_signature(job.services, job.context, image, job.require_token())
 
 
 def _open(job: Job, image: Image) -> tuple[Body, int | None]:

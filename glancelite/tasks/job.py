@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from ..domain.context import Context
 from ..domain.image import Image
 from ..domain.task import Ending, Task
-from ..errors import StoreUnavailable, TaskGivenUp
+from ..errors import BadRequest, StoreUnavailable, TaskGivenUp
 from ..usecases.services import Services
 from .plugins.base import Plugin
 
@@ -64,6 +64,14 @@ class Job:
         """Raise TaskLost when the task is another process's by now. Asked after the image was read and before it is
         changed at that revision, so that whoever has the task meanwhile is not written over."""
         self.services.registry.report_task(self.task.id, self.services.process, self._message, None)
+
+    def require_token(self) -> str:
+        """The token of who asked for it; BadRequest where this is another process than the one that was asked."""
+        token = self.services.tokens.get(self.task.id)
+        if token is None:
+            reason = "The service was restarted and no longer has your token; ask for the import again."
+            raise BadRequest(reason=reason)
+        return token
 
     def check_stopping(self) -> None:
         """Raise Stopping when the process ends."""

@@ -24,9 +24,10 @@ from ..errors import (
 )
 from .arrival import arrive, begin, make_limits
 from .images import on_top
-from .intake import Source
+from .intake import Limits, Source
 from .limits import find_bounds, find_domain_bounds
 from .services import Services
+from .signatures import find_signature
 
 log = logging.getLogger(__name__)
 
@@ -39,21 +40,26 @@ def upload_image(
     declared: int | None,
     store_id: str | None = None,
     expected: Digest | None = None,
+    token: str = "",
 ) -> Image:
-    """Bring data into a queued image: queued -> saving -> active, or back to queued with nothing left of it."""
+    """Bring data into a queued image: queued -> saving -> active, or back to queued with nothing left of it.
+
+    A signed image's certificate is read with the caller's token.
+    """
     cap = services.config["image_size_cap"]
     if declared is not None and declared > cap:
         raise ImageTooLarge(image_id=image.id, limit=cap)
     store = choose_store(services, store_id)
 
-    def begin_upload(current: Image) -> tuple[Image, Intent, int | None]:
+    def begin_upload(current: Image) -> tuple[Image, Intent, Limits]:
         _check_ready(current)
+        signature = find_signature(services, context, current, token)
         intent = _intend(services, current, store, declared)
-        return current, intent, begin(services, context, intent, store)
+        room = begin(services, context, intent, store)
+        return current, intent, make_limits(services, intent, room, expected=expected, signature=signature)
 
     # What the content is checked against is what the image says when it is begun, not when it was looked at first.
-    image, intent, room = on_top(services, context, image, "upload_image", begin_upload)
-    limits = make_limits(services, intent, room, expected=expected)
+    image, intent, limits = on_top(services, context, image, "upload_image", begin_upload)
 
     def commit(content: Content, url: str) -> Image:
         return services.registry.commit_blob(context, intent, content, url)

@@ -4,7 +4,7 @@ import re
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ..domain.context import Context
@@ -12,6 +12,7 @@ from ..domain.digest import Digest, parse_digest
 from ..domain.fields import UUID_PATTERN, missing_formats
 from ..domain.image import Image
 from ..domain.limits import SIZE
+from ..domain.signature import is_signed
 from ..domain.task import BEFORE, FAILED_IMPORT, IMPORTING_TO, LOCK, PLUGINS_DONE, REASON, Task
 from ..errors import (
     BadRequest,
@@ -62,10 +63,9 @@ class ImportRequest:
 
 @dataclass(frozen=True)
 class Region:
-    """Where the image service of another region is, and the caller's token to ask it with."""
+    """Where the image service of another region is, None where the caller's catalog knows none."""
 
     endpoint: str | None
-    token: str = field(repr=False)
 
 
 def enabled_methods(services: Services) -> list[str]:
@@ -131,8 +131,12 @@ def import_image(
     request: ImportRequest,
     header_store: str | None = None,
     region: Region | None = None,
+    token: str = "",
 ) -> Task:
-    """Take the image for an import and enter its task; whoever is free then does the work."""
+    """Take the image for an import and enter its task; whoever is free then does the work.
+
+    The caller's token is remembered for those that ask another service in its name.
+    """
     rule = "copy_image" if request.name == "copy-image" else "modify_image"
 
     def attempt(current: Image) -> Task:
@@ -145,8 +149,8 @@ def import_image(
         if request.name == "web-download":
             check_source_url(services, request.method.get("uri"))
         task = _make_task(services, context, current, request, stores, region)
-        if region is not None:
-            services.tokens[task.id] = region.token
+        if region is not None or is_signed(current.properties):
+            services.tokens[task.id] = token
         try:
             changes = _take(current, task, stores)
             return services.registry.begin_import(context, current.id, current.revision, changes, task, preempted)

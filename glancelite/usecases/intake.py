@@ -11,8 +11,8 @@ from typing import Protocol
 
 from ..domain.digest import Digest
 from ..domain.image import Image
-from ..domain.ports import Content, Store
-from ..errors import FormatMismatch, ImageTooLarge, QuotaExceeded, SizeMismatch, UnsafeContent
+from ..domain.ports import Content, Signature, Store
+from ..errors import FormatMismatch, ImageTooLarge, QuotaExceeded, SignatureMismatch, SizeMismatch, UnsafeContent
 from ..formats import Inspection, Verdict
 from .hashes import BLOCK, Blocks, Hashes
 
@@ -39,6 +39,8 @@ class Limits:
     must_match: bool = True
     expected: Digest | None = None
     """A digest that the stream is promised to have."""
+    signature: Signature | None = None
+    """A signature that it must fit."""
     is_staging: bool = False
     """Is it only put down, to be hashed and inspected when it is taken up again?"""
 
@@ -46,8 +48,8 @@ class Limits:
 def take_in(image: Image, key: str, source: Source, store: Store, limits: Limits) -> tuple[Content, str]:
     """Bring the stream into the store under this key; what it turned out to be, and its URL there.
 
-    Raises SizeMismatch, ImageTooLarge, QuotaExceeded, DigestMismatch, UnsafeContent, FormatMismatch, whatever the
-    source and the store raise; then nothing is left in the store.
+    Raises SizeMismatch, ImageTooLarge, QuotaExceeded, DigestMismatch, SignatureMismatch, UnsafeContent, FormatMismatch,
+    whatever the source and the store raise; then nothing is left in the store.
     """
     stream = Stream(image, source, limits)
     try:
@@ -69,7 +71,8 @@ class Stream:
         self._blocks = Blocks(BLOCK if limits.declared is None else max(min(limits.declared, BLOCK), 1))
         own = () if limits.is_staging else (limits.algorithm, *(["md5"] if limits.has_checksum else []))
         wanted = (limits.expected.algorithm,) if limits.expected else ()
-        self._algorithms = tuple(dict.fromkeys((*own, *wanted)))
+        signed = (limits.signature.algorithm,) if limits.signature else ()
+        self._algorithms = tuple(dict.fromkeys((*own, *wanted, *signed)))
         self._hashes = Hashes(self._algorithms)
         self._digests: dict[str, str] = {}
         self._inspection = None if limits.is_staging else Inspection()
@@ -104,6 +107,9 @@ class Stream:
         expected = self._limits.expected
         if expected is not None:
             expected.check(self._image.id, self._digests[expected.algorithm])
+        signature = self._limits.signature
+        if signature is not None and not signature.fits(bytes.fromhex(self._digests[signature.algorithm])):
+            raise SignatureMismatch(image_id=self._image.id)
         if self._inspection:
             self._verdict = self._inspection.finish()
             if self._size:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ..config import Config
 from ..domain.policy import Policy
-from ..domain.ports import ForeignStore, Limits, LocalStore, Registry, Store
+from ..domain.ports import ForeignStore, KeyManager, Limits, LocalStore, Registry, Store
 from ..domain.protections import Protections
 from ..domain.schemas import Schema
 from ..domain.validate import Validator
@@ -59,6 +59,8 @@ class Services:
     validator: Validator
     limits: Limits | None = None
     """None where limits are off."""
+    keys: KeyManager | None = None
+    """None where there is no key manager."""
     hash_digits: int = 128
     """Hexadecimal digits of os_hash_value."""
     nullable: frozenset[str] = frozenset()

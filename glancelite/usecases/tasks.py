@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from ..domain.context import Context
+from ..domain.signature import is_signed
 from ..domain.task import BEFORE, Task, TaskQuery
 from ..errors import BadRequest
 from ..fetch import show_url
@@ -61,8 +62,8 @@ def shown_input(task: Task) -> dict[str, Any]:
     return shown
 
 
-def create_task(services: Services, context: Context, given: dict[str, Any]) -> Task:
-    """Enter a task of type import: an image is made and its data fetched."""
+def create_task(services: Services, context: Context, given: dict[str, Any], token: str = "") -> Task:
+    """Enter a task of type import: an image is made and its data fetched; a signature is checked with this token."""
     task = Task(
         id=str(uuid.uuid4()),
         type="import",
@@ -74,6 +75,8 @@ def create_task(services: Services, context: Context, given: dict[str, Any]) -> 
         roles=context.roles,
         process=services.process,
     )
+    if is_signed(given["image_properties"]):
+        services.tokens[task.id] = token
     created = services.registry.add_task(context, task)
     services.new_task.set()
     return created

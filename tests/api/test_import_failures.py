@@ -16,7 +16,6 @@ from importing import (
     Trickle,
     assert_untouched,
     create_staged,
-    directory_of,
     ended_task,
     files_of,
     is_clean,
@@ -67,7 +66,7 @@ def service(request: pytest.FixtureRequest, web: Remote, tmp_path_factory: pytes
     settings = reaching(web, REGISTRY_LEASE_SECONDS="2", **BROKEN)
     with (
         running(make_service(data_dir, request.param, **settings)) as service,
-        spoiled(directory_of(service, "broken")),
+        spoiled(service, "broken"),
     ):
         yield service
 
@@ -183,7 +182,7 @@ def test_stores_are_copied_to_at_the_same_time_where_that_is_configured(
                 together.set()
 
     threading.Thread(target=watch, daemon=True).start()
-    with spoiled(directory_of(service, "broken")):
+    with spoiled(service, "broken"):
         wanted = {"stores": ["slow", "broken", "fast"], "all_stores_must_succeed": False}
         task = run_import(api.as_admin(), image["id"], "glance-direct", **wanted)
     assert task["status"] == "success", task

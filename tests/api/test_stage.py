@@ -197,7 +197,7 @@ def test_a_client_that_vanishes_leaves_nothing(service: Service, api: Api) -> No
 
 def test_a_place_for_staging_that_cannot_be_used_is_said(service: Service, api: Api) -> None:
     image = api.create()
-    with spoiled(service.data_dir / "staging"):
+    with spoiled(service, "os_glance_staging_store"):
         assert stage(api, image["id"]).status == 503
         assert_untouched(api, image["id"])
     assert stage(api, image["id"]).status == 204

@@ -9,7 +9,7 @@ import pytest
 from clients.cloud import HERE, PASSWORD, PROJECTS, Caller, Cloud, Disk, Run, client, enlist
 from fakes.remote import Remote, answer
 from harness import command, environment, make_service, running
-from importing import directory_of, ended_task, reaching, spoiled, tasks_of
+from importing import ended_task, reaching, spoiled, tasks_of
 
 STORES = {"ENABLED_BACKENDS": "fast:file,cheap:file,broken:file", "GLANCE_STORE_DEFAULT_BACKEND": "fast"}
 FORMATS = ("--disk-format", "raw", "--container-format", "bare")
@@ -53,7 +53,7 @@ def world(
         if not is_multi:
             yield cloud, admin
             return
-        with spoiled(directory_of(service, "broken")):
+        with spoiled(service, "broken"):
             yield cloud, admin
 
 

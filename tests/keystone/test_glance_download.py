@@ -16,7 +16,6 @@ from fakes.remote import Remote, silence
 from harness import Service, make_service, running
 from importing import (
     assert_untouched,
-    directory_of,
     ended_task,
     files_of,
     run_import,
@@ -240,8 +239,7 @@ def test_data_that_is_not_what_the_other_region_vouches_for_is_not_kept(regions:
 def test_old_values_come_back_when_a_store_fails(regions: Regions) -> None:
     source = regions.remote.create_with(DATA, os_distro="debian", hw_disk_bus="scsi")
     image = regions.local.create(disk_format="vhd", container_format="ovf", os_distro="arch", mine="yes")
-    directory = directory_of(regions.here, "slow")
-    with spoiled(directory):
+    with spoiled(regions.here, "slow"):
         task = regions.run(image["id"], source["id"], stores=["fast", "slow"])
     assert_failed(regions, image, task, "store 'slow'")
     after = regions.local.show(image["id"])

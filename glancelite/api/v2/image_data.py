@@ -15,7 +15,7 @@ from ..answers import (
     unchanged_response,
 )
 from ..gate import Call
-from ..http import UploadSource, check_octet_stream, declared_size
+from ..http import UploadSource, caller_token, check_octet_stream, declared_size
 from ..ranges import choose_part, describe_data, has_data
 
 
@@ -43,7 +43,8 @@ def _promised_digest(call: Call) -> Digest | None:
 def upload(call: Call) -> Response:
     source = UploadSource(call.request, call.image.id)
     declared, store_id, digest = call.payload
-    data.upload_image(call.services, call.context, call.image, source, declared, store_id, digest)
+    token = caller_token(call.request)
+    data.upload_image(call.services, call.context, call.image, source, declared, store_id, digest, token)
     return empty_response()
 
 

@@ -9,7 +9,7 @@ from ...errors import ImageTooLarge, NotFound
 from ...usecases import imports, places, staging
 from ..answers import empty_response, json_response
 from ..gate import Call
-from ..http import UploadSource, check_octet_stream, declared_size, read_json
+from ..http import UploadSource, caller_token, check_octet_stream, declared_size, read_json
 
 
 def parse_stage(call: Call) -> int | None:
@@ -37,20 +37,20 @@ def start_import(call: Call) -> Response:
     asked: imports.ImportRequest = call.payload
     store_id = call.request.headers.get("x-image-meta-store") if call.services.stores.is_multi else None
     region = _find_region(call.request, asked) if asked.name == "glance-download" else None
-    imports.import_image(call.services, call.context, call.image, asked, store_id, region)
+    token = caller_token(call.request)
+    imports.import_image(call.services, call.context, call.image, asked, store_id, region, token)
     return empty_response(202)
 
 
 def _find_region(request: Request, asked: imports.ImportRequest) -> imports.Region:
     """The other region's image service, by the catalog that came with the caller's token."""
     interface = asked.method.get("glance_service_interface", "public")
-    token = request.headers.get("X-Auth-Token") or request.headers.get("X-Storage-Token", "")
     try:
         catalog = json.loads(request.headers.get("X-Service-Catalog", "[]"))
         endpoint = _look_up(catalog, asked.method.get("glance_region"), f"{interface}URL")
     except (ValueError, TypeError, AttributeError):
         endpoint = None
-    return imports.Region(endpoint, token)
+    return imports.Region(endpoint)
 
 
 def _look_up(catalog: Any, region: Any, interface: str) -> str | None:

@@ -14,7 +14,7 @@ from ...errors import InvalidParameter
 from ...usecases import tasks
 from ..answers import json_response
 from ..gate import Call
-from ..http import read_json
+from ..http import caller_token, read_json
 
 
 def parse_create(call: Call) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def parse_create(call: Call) -> dict[str, Any]:
 
 
 def create(call: Call) -> Response:
-    task = tasks.create_task(call.services, call.context, call.payload)
+    task = tasks.create_task(call.services, call.context, call.payload, caller_token(call.request))
     environ = call.request.environ
     location = f"{environ['wsgi.url_scheme']}://{get_host(environ)}{environ.get('SCRIPT_NAME', '')}/v2/tasks/{task.id}"
     return json_response(to_document(task), 201, {"Location": location})

@@ -73,8 +73,6 @@ NO_COUNTERPART: Mapping[str, str] = {
 NO_SECTION: Mapping[str, str] = {
     "oslo_messaging_": "no notifications are sent",
     "profiler": "there is no profiler",
-    "key_manager": "no keys are fetched",
-    "barbican": "no keys are fetched",
     "oslo_concurrency": "locks are the database's",
     "oslo_reports": "there are no such reports",
     "healthcheck": "knobs of the filter healthcheck in api-paste.ini do this",
