@@ -31,6 +31,8 @@ SIZES = (0, 1, 64 << 10, MIB, 5 * MIB + 7, 16 * MIB, 64 * MIB)
 _WEIGHTS = (2, 2, 8, 8, 6, 4, 2)
 _SETTLE = 90
 """Seconds in which connections and memory may come back."""
+_LEASE = 10
+"""Seconds between two looks: a lease is renewed in between, and idle connections are closed then."""
 
 
 @dataclass
@@ -124,7 +126,7 @@ def _rest(target: Target) -> tuple[int, int]:
     """Memory and open files, once both have stopped shrinking."""
     deadline, before = time.monotonic() + _SETTLE, (sys.maxsize, sys.maxsize)
     while True:
-        time.sleep(5)
+        time.sleep(_LEASE)
         now = pss(target.service_roots), open_files(target.service_roots)
         if time.monotonic() > deadline or (now[1] >= before[1] and now[0] >= before[0] - MIB):
             return now

@@ -191,6 +191,12 @@ class Connected:
         if self._dialect != "sqlite":
             self._db.close_idle()
 
+    def _close_spare(self) -> None:
+        """Close SQLite's idle connections now and then: as many as a busy moment needed would stay open, two files
+        each. The other pools end theirs when they are old."""
+        if self._dialect == "sqlite":
+            self._db.close_idle()
+
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """SQLite has one writer at a time; others look now and then whether it is free, and of many some never

@@ -11,6 +11,7 @@ class ProcessQueries(Connected):
 
     def renew_process(self, process: str, lease: float) -> bool:
         until = self._after(lease)
+        self._close_spare()
         with self._transaction():
             if self._change(ProcessRow.update(alive_until=until).where(ProcessRow.id == process)):
                 return True

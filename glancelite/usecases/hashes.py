@@ -37,7 +37,7 @@ class Blocks:
     """The buffers of one stream."""
 
     def __init__(self, size: int = BLOCK) -> None:
-        self._size, self._made = size, 0
+        self._size, self._made, self._is_closed = size, 0, False
         self._free: queue.LifoQueue[Block] = queue.LifoQueue()
         self._lock = Lock()
 
@@ -51,9 +51,16 @@ class Blocks:
     def let_go(self, block: "Block") -> None:
         with self._lock:
             block.users -= 1
-            is_free = not block.users
+            is_free = not block.users and not self._is_closed
         if is_free:
             self._free.put(block)
+
+    def close(self) -> None:
+        """Keep none any more: a block knows this and this knows it, which only the garbage collector would end."""
+        with self._lock:
+            self._is_closed = True
+        while not self._free.empty():
+            self._free.get()
 
 
 class Block:

@@ -128,6 +128,7 @@ class Stream:
 
     def close(self) -> None:
         self._hashes.close()
+        self._blocks.close()
 
 
 def check_format(image: Image, verdict: Verdict, must_match: bool) -> None:

@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,26 @@ def test_servers_that_start_at_once_apply_each_migration_once(
     applied = [racer.communicate(timeout=30)[0].split() for racer in racers]
     assert [racer.returncode for racer in racers] == [0] * 4
     assert [name for names in applied for name in names] == [path.stem for path in sorted(MIGRATIONS.glob("[0-9]*.py"))]
+
+
+@pytest.mark.only_on("sqlite")
+def test_connections_that_a_busy_moment_needed_are_closed_when_the_lease_is_renewed(tmp_path: Path) -> None:
+    registry = LocalRegistry(open_database(sqlite_url(tmp_path / "new.sqlite"), 8))
+    registry.upgrade()
+    together = threading.Barrier(8)
+
+    def hold(_: int) -> None:
+        with registry._connection():
+            together.wait(10)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(hold, range(8)))
+    assert len(registry._db._connections) == 8
+
+    registry.renew_process("one", 30)
+
+    assert len(registry._db._connections) == 1
+    registry.close()
 
 
 @pytest.mark.only_on("sqlite")

@@ -1,9 +1,11 @@
 """What an upload's stream keeps to, block by block."""
 
+import gc
 import hashlib
 import io
 import os
 import threading
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -100,6 +102,19 @@ def test_a_slow_stream_needs_one_buffer_and_one_that_is_faster_than_its_hashes_h
         block.let_go()
     assert hashes.finish()[0] == expected.hexdigest()
     assert len(buffers) <= 6
+
+
+def test_a_stream_that_was_closed_gives_its_buffers_back_at_once() -> None:
+    stream = Stream(IMAGE, Tens(50), Limits(cap=PLENTY))
+    gc.disable()  # what is left to it comes back some time
+    try:
+        list(stream)
+        buffers = [weakref.ref(block) for block in stream._blocks._free.queue]
+        stream.close()
+        assert buffers
+        assert {buffer() for buffer in buffers} == {None}
+    finally:
+        gc.enable()
 
 
 def test_many_streams_at_once_share_a_few_threads_and_each_gets_its_own_hash() -> None:
