@@ -28,6 +28,7 @@ setup(
         "fastjsonschema>=2.19",
         "flask>=3.0",
         "gunicorn>=27,<28",
+        "orjson>=3.10",
         "oslo.utils[image-inspection]>=8.0",
         "pastedeploy>=3.1",
         "peewee>=4.5,<5",

@@ -1,11 +1,11 @@
 """Responses: JSON documents, and bytes that stream."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+import orjson
 from flask import Request, Response
 
 from ..domain.ports import Body
@@ -15,7 +15,7 @@ BLOCK = 1 << 20
 
 
 def json_response(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    body = json.dumps(document).encode()
+    body = orjson.dumps(document)
     length = {"Content-Length": str(len(body))}
     return Answer([body], status, {**(headers or {}), **length}, content_type="application/json")
 

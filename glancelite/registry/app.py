@@ -1,13 +1,12 @@
 """The registry daemon: POST /rpc/<operation> with the operation's arguments as JSON, signed by who holds the key."""
 
-import json
 import logging
 
+import orjson
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from ..domain.ports import Registry
-from ..domain.validate import MAX_DEPTH, parse_json
 from ..errors import BadRequest, GlanceliteError, MethodNotAllowed, NotFound, Unauthorized
 from ..flaskapp import Answer, App
 from .codec import OPERATIONS, error_to_wire, from_wire, is_signed, signature_of, to_wire
@@ -47,13 +46,12 @@ def make_registry_app(registry: Registry, key: bytes) -> Flask:
 
 def _arguments(operation: str, body: bytes) -> dict[str, object]:
     types, _ = signature_of(operation)
-    document = parse_json(body, MAX_DEPTH + 8)
     try:
+        document = orjson.loads(body)
         return {name: from_wire(kind, document[name]) for name, kind in types.items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadRequest(reason=f"The arguments of {operation} are not understood: {error!r}.") from error
 
 
-def _answer(document: object, status: int) -> Response:
-    body = json.dumps(document).encode()
+def _answer(body: bytes, status: int) -> Response:
     return Answer([body], status, {"Content-Length": str(len(body))}, content_type="application/json")

@@ -13,6 +13,8 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, Protocol, Union, get_args, get_origin, get_type_hints
 
+import orjson
+
 from ..domain.ports import Registry
 from ..errors import ERRORS, GlanceliteError, RegistryUnavailable
 
@@ -40,32 +42,22 @@ def signature_of(operation: str) -> tuple[dict[str, Any], Any]:
     return {name: hints[name] for name in names}, hints["return"]
 
 
-_AS_THEY_ARE = frozenset((str, int, float, bool, type(None)))
+def to_wire(value: Any) -> bytes:
+    """A value as JSON: dataclasses are objects, tuples arrays."""
+    return orjson.dumps(value, default=_plain)
 
 
-@cache
-def _field_names(kind: type) -> tuple[str, ...]:
-    """The fields of a dataclass; nothing for other types."""
-    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
-
-
-def to_wire(value: Any) -> Any:
-    """A value as JSON knows it."""
-    kind = type(value)
-    if kind in _AS_THEY_ARE:
-        return value
-    names = _field_names(kind)  # type: ignore[arg-type] # a class is hashable
-    if names:
-        return {name: to_wire(getattr(value, name)) for name in names}
+def _plain(value: Any) -> Any:
+    """What orjson does not know by itself."""
     if isinstance(value, Mapping):
-        return {key: to_wire(item) for key, item in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [to_wire(item) for item in value]
-    return value
+        return dict(value)
+    if isinstance(value, tuple):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} does not go over the wire")
 
 
 def from_wire(kind: Any, value: Any) -> Any:
-    """A value of this type from its JSON. Raises TypeError, ValueError or KeyError for JSON that is none."""
+    """A value of this type from its parsed JSON. Raises TypeError, ValueError or KeyError for JSON that is none."""
     return _reader(kind)(value)
 
 
@@ -123,8 +115,8 @@ def _dataclass_reader(kind: type) -> Callable[[Any], Any]:
     return read
 
 
-def error_to_wire(error: GlanceliteError) -> dict[str, Any]:
-    return {"code": error.code, "details": {name: to_wire(value) for name, value in error.details.items()}}
+def error_to_wire(error: GlanceliteError) -> bytes:
+    return to_wire({"code": error.code, "details": error.details})
 
 
 def error_from_wire(document: Any) -> GlanceliteError:

@@ -1,10 +1,10 @@
 """RemoteRegistry: the registry in a daemon of its own. Made from the port's signatures; a signed POST each."""
 
 import inspect
-import json
 from typing import Any
 from urllib.parse import urlsplit
 
+import orjson
 import urllib3
 
 from ..config import Config
@@ -39,8 +39,7 @@ class Connection:
 
     def call(self, operation: str, arguments: dict[str, Any]) -> Any:
         """Ask the daemon; raises what the operation raises, RegistryUnavailable when no answer came."""
-        body = json.dumps({name: to_wire(value) for name, value in arguments.items()}).encode()
-        response = self._post(operation, body)
+        response = self._post(operation, to_wire(arguments))
         if response.status == 200:
             return from_wire(signature_of(operation)[1], _parsed(response.data))
         if response.status == 401:
@@ -61,7 +60,7 @@ class Connection:
 
 def _parsed(data: bytes) -> Any:
     try:
-        return json.loads(data)
+        return orjson.loads(data)
     except ValueError as error:
         raise RegistryUnavailable(reason="what answered is not a glancelite registry") from error
 

@@ -5,14 +5,14 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from ..domain.fields import COLUMNS
 from ..domain.image import Image, Location, image_of
 
 _NAMES = tuple(field.name for field in COLUMNS)
 _BOOLEANS = tuple(field.name for field in COLUMNS if field.type == "boolean")
 _AFTER = len(_NAMES)
-
-_DECODER = json.JSONDecoder()
 
 IMAGE_NAMES = (*_NAMES, "properties", "tags", "revision")
 LOCATION_NAMES = ("url", "store", "metadata", "blob")
@@ -27,13 +27,8 @@ def to_images(rows: Iterable[Sequence[Any]]) -> tuple[Image, ...]:
             found.append((row, []))
         url, store, metadata, blob = row[_AFTER + 4 :]
         if url is not None:
-            found[-1][1].append(Location(url, store, _decode(metadata), blob))
+            found[-1][1].append(Location(url, store, orjson.loads(metadata), blob))
     return tuple(_to_image(row, tuple(locations)) for row, locations in found)
-
-
-def _decode(text: str) -> Any:
-    """JSON that we wrote: nothing stands around it that `json.loads` would have to look for."""
-    return _DECODER.raw_decode(text)[0]
 
 
 def _to_image(row: Sequence[Any], locations: tuple[Location, ...]) -> Image:
@@ -41,8 +36,8 @@ def _to_image(row: Sequence[Any], locations: tuple[Location, ...]) -> Image:
     for name in _BOOLEANS:
         values[name] = bool(values[name])
     properties, tags, revision, membership = row[_AFTER : _AFTER + 4]
-    values["properties"] = {} if properties == "{}" else _decode(properties)
-    values["tags"] = () if tags == "[]" else tuple(_decode(tags))
+    values["properties"] = {} if properties == "{}" else orjson.loads(properties)
+    values["tags"] = () if tags == "[]" else tuple(orjson.loads(tags))
     values["revision"], values["membership"], values["locations"] = revision, membership, locations
     return image_of(values)
 

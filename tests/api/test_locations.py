@@ -187,7 +187,13 @@ def test_hashes_the_owner_vouches_for_are_kept_and_must_be_those_of_an_active_im
     assert owner.patch(image["id"], [second]).status == 409
 
 
-@pytest.mark.parametrize("text", ["[" * 600 + "]" * 600, '{"a":' * 40 + "1" + "}" * 40, "1e999", "-1e999"])
+UNREADABLE = (
+    "[" * 600 + "]" * 600, '{"a":' * 40 + "1" + "}" * 40, "1e999", "-1e999", str(1 << 63), str(-(1 << 63) - 1),
+    "1" * 5000, r'"\ud800"', r'{"\ud800": 1}',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
 def test_metadata_that_nobody_could_read_back_is_refused(owner: Api, web: str, text: str) -> None:
     image = owner.create()
     body = f'[{{"op": "add", "path": "/locations/-", "value": {{"url": "{web}/six", "metadata": {{"d": {text}}}}}}}]'

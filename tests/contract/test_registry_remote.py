@@ -103,7 +103,7 @@ def test_only_operations_of_the_port_can_be_called(daemon: BaseWSGIServer, opera
     assert signed(daemon, operation, {})[0] == 404
 
 
-CONTEXT = codec.to_wire(CTX)
+CONTEXT = json.loads(codec.to_wire(CTX))
 
 
 @pytest.mark.parametrize(
