@@ -25,6 +25,7 @@ setup(
     ],
     install_requires=[
         "click>=8.1",
+        "defusedxml>=0.7",
         "fastjsonschema>=2.19",
         "flask>=3.0",
         "gunicorn>=27,<28",
@@ -61,7 +62,7 @@ setup(
         ],
     },
     entry_points={
-        "console_scripts": ["glancelite = glancelite.cli:main"],
+        "console_scripts": ["glancelite = glancelite.__main__:main"],
         "paste.app_factory": [
             "api = glancelite.deploy:api_app_factory",
             "registry = glancelite.deploy:registry_app_factory",

@@ -62,7 +62,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("DEFAULT", "hashing_algorithm", "str", "sha512", "Algorithm of os_hash_value: any that hashlib always has."),
     Option("DEFAULT", "legacy_checksum", "bool", True, "Also compute checksum, an MD5, which old clients compare. "
            "Without it, an upload costs a third less."),
-    Option("DEFAULT", "sendfile_header", "str", "", "Header by which the web server in front is told to send a whole "
+    Option("DEFAULT", "sendfile_header", "str", "", "Header by which the web server in front is told to send an "
            "image from its file: X-Accel-Redirect (nginx) or X-Sendfile (Apache, lighttpd). Only where one is there."),
     Option("DEFAULT", "sendfile_prefix", "str", "/handed-off", "What X-Accel-Redirect names: this, followed by the "
            "path of the file."),

@@ -127,6 +127,10 @@ class DecompressionFailed(BadRequest):
     code, message = "decompression-failed", "The data of image {image_id} cannot be decompressed: {reason}."
 
 
+class PackageRefused(BadRequest):
+    code, message = "package-refused", "The OVA of image {image_id} cannot be processed: {reason}."
+
+
 # 401, 403 -------------------------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from ..domain.image import Image
 from ..errors import MultipleRanges, PreconditionFailed, RangeNotSatisfiable
 
 _RANGE = re.compile(r"\s*bytes=\s*(\d*)\s*-\s*(\d*)\s*", re.IGNORECASE | re.ASCII)
+_PLAIN_RANGE = re.compile(r"bytes=(\d{1,18}-\d{0,18}|-\d{1,18})", re.ASCII)
 _CONTENT_RANGE = re.compile(r"\s*bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)\s*", re.IGNORECASE | re.ASCII)
 
 
@@ -73,6 +74,11 @@ def parse_range(request: Request, size: int) -> tuple[int, int] | None:
         return _from_range(text, size)
     text = request.headers.get("Content-Range")
     return None if text is None else _from_content_range(text, size)
+
+
+def is_plain_range(request: Request) -> bool:
+    """Would any web server send the part that this asks for? One does not know our ETag in an If-Range."""
+    return "If-Range" not in request.headers and bool(_PLAIN_RANGE.fullmatch(request.headers.get("Range", "")))
 
 
 def _from_range(text: str, size: int) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """`image location …`: where an image's data is. Most services show that to administrators only, if to anybody."""
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,11 +14,31 @@ from .service import doing, open_images, open_locations
 if TYPE_CHECKING:
     from glancelite.client.locations import Locations
 
+Pairs = tuple[tuple[str, Any], ...]
+
+
+def _read_metadata(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> Pairs:
+    """KEY=VALUE, or an object of JSON, as `glance` takes it."""
+    pairs: list[tuple[str, Any]] = []
+    for text in values:
+        if not text.lstrip().startswith("{"):
+            pairs += split_pairs(context, parameter, (text,))
+            continue
+        try:
+            pairs += json.loads(text).items()
+        except ValueError as error:
+            raise click.BadParameter(f"{text!r} is no JSON: {error}.") from error
+    return tuple(pairs)
+
+
 _PROOF = {"checksum": "checksum", "hash_algo": "os_hash_algo", "hash_value": "os_hash_value"}
-Pairs = tuple[tuple[str, str], ...]
 _url = click.option("--url", required=True, metavar="URL", help="Where the data is.")
 _metadata = click.option(
-    "--metadata", multiple=True, metavar="KEY=VALUE", callback=split_pairs, help="Metadata of the location; repeatable."
+    "--metadata",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=_read_metadata,
+    help="Metadata of the location, or all of it in JSON; repeatable.",
 )
 
 

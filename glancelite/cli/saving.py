@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     help="Go on where an earlier save with --resume was cut off, and keep PATH.part when this one is.",
 )
 @click.option("--sparse", is_flag=True, help="Leave holes in the file where the data is zeros.")
+@click.option("--decompress", "unpacks", is_flag=True, help="The data is gzip, xz, bzip2 or zip: save what is in it.")
 @click.option(
     "--store-preference",
     "stores",
@@ -44,23 +45,30 @@ if TYPE_CHECKING:
     help="Read from this store if the image is there; repeatable, the first one first.",
 )
 def save(
-    image: str, file: str | None, chunk_size: int, progress: bool, resumes: bool, sparse: bool, stores: tuple[str, ...]
+    image: str,
+    file: str | None,
+    chunk_size: int,
+    progress: bool,
+    resumes: bool,
+    sparse: bool,
+    unpacks: bool,
+    stores: tuple[str, ...],
 ) -> None:
     """Save an image's data, and check it against the hash that the service recorded.
 
     A file appears under its name only when all of it is written and checked; until then it is PATH.part. With --resume
     PATH.part.json says whose data that is: where the image is another one or has changed since, that is said, and it is
-    saved from the beginning.
+    saved from the beginning. With --decompress the data is checked first, and then what is in it becomes PATH.
     """
     file = None if file == "-" else file
     if file is None and sys.stdout.isatty():
         raise click.UsageError("Image data is not written to a terminal; give --file, or redirect standard output.")
-    if file is None and (resumes or sparse):
-        raise click.UsageError("--resume and --sparse need --file.")
+    if file is None and (resumes or sparse or unpacks):
+        raise click.UsageError("--resume, --sparse and --decompress need --file.")
     with doing(f"save image '{image}'"), choose_meter(progress) as meter:
         images = open_images()
         found = images.find(image)
-        with _open_target(file, found, meter, resumes=resumes, is_sparse=sparse) as target:
+        with _open_target(file, found, meter, resumes=resumes, is_sparse=sparse, unpacks=unpacks) as target:
             _fetch(images, found, target, meter, chunk_size, stores)
             if target.digest.is_known:
                 meter.check(target.digest.algorithm)
@@ -89,7 +97,9 @@ def _fetch(
 
 
 @contextlib.contextmanager
-def _open_target(file: str | None, image: "Image", meter: Meter, *, resumes: bool, is_sparse: bool) -> Iterator[Target]:
+def _open_target(
+    file: str | None, image: "Image", meter: Meter, *, resumes: bool, is_sparse: bool, unpacks: bool
+) -> Iterator[Target]:
     """Where the data goes; a new file appears under its name only when the block ends well."""
     if file is None:
         with contextlib.closing(Target(image, sys.stdout.buffer.write)) as target:
@@ -98,12 +108,12 @@ def _open_target(file: str | None, image: "Image", meter: Meter, *, resumes: boo
     path = Path(file).resolve()
     try:
         if path.exists() and not path.is_file():
-            if resumes or is_sparse:
-                raise click.UsageError(f"--resume and --sparse are for files, and {file} is none.")
+            if resumes or is_sparse or unpacks:
+                raise click.UsageError(f"--resume, --sparse and --decompress are for files, and {file} is none.")
             with path.open("wb") as device, contextlib.closing(Target(image, device.write)) as target:
                 yield target
         else:
-            with Part(path, image, meter, resumes=resumes, is_sparse=is_sparse) as part:
+            with Part(path, image, meter, resumes=resumes, is_sparse=is_sparse, unpacks=unpacks) as part:
                 yield part
     except OSError as error:
         if isinstance(error, ConnectionError):

@@ -52,10 +52,15 @@ class Target:
 class Part(Target):
     """PATH.part, and beside it, when it may be gone on with, a note of whose data it is."""
 
-    def __init__(self, path: Path, image: "Image", meter: Meter, *, resumes: bool, is_sparse: bool) -> None:
-        super().__init__(image, self._put_sparse if is_sparse else self._put)
+    def __init__(
+        self, path: Path, image: "Image", meter: Meter, *, resumes: bool, is_sparse: bool, unpacks: bool = False
+    ) -> None:
+        super().__init__(image, self._put)
+        self._put_at = _write_sparse if is_sparse and not unpacks else _write_all
+        self._put_content = _write_sparse if is_sparse else _write_all
         self._path, self._part = path, path.with_name(path.name + ".part")
         self._note = path.with_name(path.name + ".part.json")
+        self._content = path.with_name(path.name + ".part.content") if unpacks else None
         self._image, self._meter, self._resumes = image, meter, resumes
         self._handle = self._lock()
         self._early = 0
@@ -170,19 +175,8 @@ class Part(Target):
     # What comes ---------------------------------------------------------------------------------------------------
 
     def _put(self, piece: bytes) -> None:
-        self._put_at(piece, self.offset)
+        self._put_at(self._handle, piece, self.offset)
         self._set_to_work()
-
-    def _put_sparse(self, piece: bytes) -> None:
-        for start, end in find_data(piece, self.offset):
-            self._put_at(piece[start:end] if end - start < len(piece) else piece, self.offset + start)
-        self._set_to_work()
-
-    def _put_at(self, piece: bytes, at: int) -> None:
-        left = memoryview(piece)
-        while left:
-            count = os.pwrite(self._handle, left, at)
-            left, at = left[count:], at + count
 
     def _set_to_work(self) -> None:
         """Have what lies behind written to the disk: the kernel begins with that when it may forget it."""
@@ -192,8 +186,13 @@ class Part(Target):
 
     def _finish(self) -> None:
         os.ftruncate(self._handle, self.offset)
-        os.fsync(self._handle)
-        self._part.replace(self._path)
+        if self._content:
+            self._unpack(self._content)
+            self._content.replace(self._path)
+            self._part.unlink()
+        else:
+            os.fsync(self._handle)
+            self._part.replace(self._path)
         self._note.unlink(missing_ok=True)
         folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -201,9 +200,35 @@ class Part(Target):
         finally:
             os.close(folder)
 
+    def _unpack(self, path: Path) -> None:
+        """Put down what is in the data, once that was checked."""
+        from .unpacking import unpack_file
+
+        at, handle = 0, os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        try:
+            for piece in follow(unpack_file(self._handle), None, self._meter, "decompressing"):
+                self._put_content(handle, piece, at)
+                at += len(piece)
+            os.ftruncate(handle, at)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
     def _discard(self) -> None:
-        self._part.unlink(missing_ok=True)
-        self._note.unlink(missing_ok=True)
+        for path in filter(None, (self._part, self._note, self._content)):
+            path.unlink(missing_ok=True)
+
+
+def _write_all(handle: int, piece: bytes, at: int) -> None:
+    left = memoryview(piece)
+    while left:
+        count = os.pwrite(handle, left, at)
+        left, at = left[count:], at + count
+
+
+def _write_sparse(handle: int, piece: bytes, at: int) -> None:
+    for start, end in find_data(piece, at):
+        _write_all(handle, piece[start:end] if end - start < len(piece) else piece, at + start)
 
 
 def find_data(piece: bytes, at: int) -> Iterator[tuple[int, int]]:

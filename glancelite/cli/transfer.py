@@ -51,8 +51,10 @@ _DETECTED = ("qcow2", "vhd", "vhdx", "vmdk", "vdi", "iso")
 @click.option("--decompress", "unpacks", is_flag=True, help="The data is gzip, xz, bzip2 or zip: upload what is in it.")
 @click.option("--volume", hidden=True)
 @click.option("--force", is_flag=True, hidden=True, expose_value=False)
-@click.option("--sign-key-path", hidden=True)
-@click.option("--sign-cert-id", hidden=True)
+@click.option(
+    "--sign-key-path", metavar="PATH", help="Sign the data of --file with the private key (PEM) in this file."
+)
+@click.option("--sign-cert-id", metavar="UUID", help="Certificate in the key manager that the signature is checked by.")
 @click.option("--progress", is_flag=True, help="Show how far the upload is.")
 @click.option(
     "--if-absent",
@@ -86,7 +88,7 @@ def create(name: str, view: View, file: str | None, **values: Any) -> int | None
             if values["replace"] and not delivery.is_fetched:
                 raise click.UsageError("--replace needs data: give --file, or a pipe on standard input.")
         values["disk_format"] = _choose_format(values, source, is_file=file not in (None, "-"))
-        fields = _collect(name, values)
+        fields = _collect(name, values) | _sign(source, values)
         with doing(f"create image '{name}'"):
             if delivery.method:
                 open_offers().require_method(delivery.method)
@@ -129,14 +131,19 @@ def _collect(name: str, values: dict[str, Any]) -> dict[str, Any]:
     return fields | ({"os_hidden": True} if values["hidden"] else {})
 
 
+def _sign(source: Source | None, values: dict[str, Any]) -> dict[str, str]:
+    path, certificate = values.pop("sign_key_path"), values.pop("sign_cert_id")
+    if not path and not certificate:
+        return {}
+    from .signing import sign
+
+    with choose_meter(values["progress"]) as meter:
+        return sign(source, path, certificate, meter)
+
+
 def _refuse_unsupported(values: dict[str, Any]) -> None:
     if values.pop("volume"):
         raise click.UsageError("--volume is not offered: this client speaks to no block storage service.")
-    if values.pop("sign_key_path") or values.pop("sign_cert_id"):
-        raise click.UsageError(
-            "--sign-key-path and --sign-cert-id are not offered: this client speaks to no key manager, which holds the "
-            "certificate. A signature made elsewhere can be set with --property img_signature=… and the like."
-        )
 
 
 def _choose_format(values: dict[str, Any], source: Source | None, *, is_file: bool) -> str:

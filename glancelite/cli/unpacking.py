@@ -1,5 +1,6 @@
 """`--decompress`: what is in a file of gzip, xz, bzip2 or zip as the data of an image."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, cast
@@ -58,9 +59,22 @@ def unpack(source: Source) -> Source:
     return Unpacked(source.handle, first, None, is_pipe=True, rest=blocks)
 
 
+def unpack_file(handle: int) -> Iterator[bytes]:
+    """The content of an open file from its beginning. Raises BadData where it is not compressed, or damaged."""
+    kind = find_kind(os.pread(handle, HEAD, 0))
+    if kind is None:
+        raise BadData("it is not compressed, as far as is known here: leave --decompress out.")
+    os.lseek(handle, 0, os.SEEK_SET)
+    return _expand(open(handle, "rb", closefd=False), kind)
+
+
 def _content(source: Source, kind: str) -> Iterator[bytes]:
     file = open(source.handle, "rb", closefd=False) if kind == "zip" else _Reader(source.pieces())  # noqa: SIM115
+    return _expand(cast(IO[bytes], file), kind)
+
+
+def _expand(file: IO[bytes], kind: str) -> Iterator[bytes]:
     try:
-        yield from filter(None, open_archive(cast(IO[bytes], file), kind, _MEMORY))
+        yield from filter(None, open_archive(file, kind, _MEMORY))
     except Refused as refused:
         raise BadData(f"{refused}.") from refused

@@ -13,6 +13,8 @@ from .fetching import stage_from
 from .importer import LEFT, copy_to
 from .job import MIB, Job
 from .piece import run_plugins
+from .plugins.base import Plugin
+from .plugins.ovf_process import OvfProcess
 
 _TRIES = 20
 
@@ -21,6 +23,7 @@ def run_legacy_import(job: Job) -> Ending:
     """Do it; how it ended. An image whose data does not come is not kept."""
     try:
         job.check_attempts()
+        job.plugins = _with_ovf(job)
         image = _make_image(job)
         if job.services.registry.find_staged(image.id) is None:
             rules = read_rules(job.services.config)
@@ -34,6 +37,13 @@ def run_legacy_import(job: Job) -> Ending:
         return end_legacy_import(job, str(error))
     message = f"Copied {(image.size or 0) // MIB} MiB"
     return Ending("success", message, {"image_id": image.id}, "active")
+
+
+def _with_ovf(job: Job) -> tuple[Plugin, ...]:
+    """The plugins, with the one that these tasks have always begun with."""
+    if any(plugin.name == OvfProcess.name for plugin in job.plugins):
+        return job.plugins
+    return (OvfProcess(job.services.config), *job.plugins)
 
 
 def end_legacy_import(job: Job, reason: str) -> Ending:

@@ -1,7 +1,10 @@
 """The tasks API: for administrators; tasks of type import, lists of tasks, and how tasks go."""
 
+import gzip
+import io
 import re
-from collections.abc import Iterator
+import tarfile
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import fastjsonschema
@@ -104,6 +107,94 @@ def test_a_task_makes_an_image_of_what_it_fetches(admin: Api, web: Remote) -> No
     assert shown == properties | {"status": "active", "disk_format": "raw", "size": len(DATA)}
     assert admin.get(image["file"]).body == DATA
     assert "os_glance_import_task" not in image
+
+
+# Packages of type ova -------------------------------------------------------------------------------------------------
+
+OVF = """<?xml version="1.0"?>{doctype}
+<Envelope xmlns="http://schemas.dmtf.org/ovf/envelope/1" xmlns:ovf="http://schemas.dmtf.org/ovf/envelope/1"
+ xmlns:pasd="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_ProcessorAllocationSettingData">
+ <References><File ovf:id="f1" ovf:href="{href}"/></References>
+ <DiskSection>{disks}</DiskSection>
+ <VirtualSystem ovf:id="vm"><VirtualHardwareSection><Item>
+  <pasd:InstructionSet>x86:i686</pasd:InstructionSet>
+  <pasd:InstructionSetExtensionName>DMTF:x86:SSE2 DMTF:x86:SSE3</pasd:InstructionSetExtensionName>
+ </Item></VirtualHardwareSection></VirtualSystem>
+</Envelope>"""
+ONE_DISK = '<Disk ovf:diskId="d1" ovf:fileRef="f1"/>'
+
+
+def ova(
+    files: Mapping[str, bytes] | None = None, href: str = "disk.img", disks: str = ONE_DISK, doctype: str = ""
+) -> bytes:
+    """A package; by default one as it should be."""
+    description = OVF.format(href=href, disks=disks, doctype=doctype).encode()
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:") as tar:
+        for name, data in (files or {"vm.ovf": description, "vm.mf": b"", "disk.img": DATA}).items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(description if data == b"OVF" else data))
+    return packed.getvalue()
+
+
+def import_package(admin: Api, web: Remote, package: bytes) -> dict[str, Any]:
+    web.pages["/vm.ova"] = answer(package)
+    properties = {"name": "packed", "container_format": "ova"}
+    made = admin.post("/v2/tasks", task_body(web, import_from=web.url("/vm.ova"), image_properties=properties))
+    assert made.status == 201, made.text
+    return wait_for_end(admin, made.json["id"])
+
+
+def test_the_disk_is_taken_out_of_a_package_with_what_it_says_of_the_processor(admin: Api, web: Remote) -> None:
+    task = import_package(admin, web, ova())
+    assert task["status"] == "success", task
+    image = admin.show(task["result"]["image_id"])
+    assert (image["status"], image["container_format"], image["size"]) == ("active", "bare", len(DATA))
+    assert admin.get(image["file"]).body == DATA
+    assert {name: value for name, value in image.items() if name.startswith("CIM_")} == {
+        "CIM_PASD_InstructionSet": "x86:i686",
+        "CIM_PASD_InstructionSetExtensionName": "DMTF:x86:SSE2 DMTF:x86:SSE3",
+    }
+
+
+def long_header() -> bytes:
+    """A tar whose first header says that 8 GiB of names follow."""
+    member = tarfile.TarInfo("././@PaxHeader")
+    member.type, member.size = tarfile.XHDTYPE, (8 << 30) - 512
+    return member.tobuf(tarfile.USTAR_FORMAT) + bytes(8 << 20)
+
+
+HUGE = OVF.format(href="disk.img", disks=ONE_DISK, doctype="").encode() + b" " * (1 << 20)
+PACKAGES = {
+    "no tar": (b"no tar" * 1000, "it is no tar"),
+    "compressed": (gzip.compress(ova()), "it is no tar"),
+    "cut in its disk": (ova()[: len(DATA) // 2], "it ends too early|it is no tar"),
+    "empty": (ova({"x": b""}), "it has 0 descriptions"),
+    "two descriptions": (ova({"a.ovf": b"OVF", "b.ovf": b"OVF", "disk.img": DATA}), "it has 2 descriptions"),
+    "no XML": (ova({"a.ovf": b"<Envelope", "disk.img": DATA}), "its description is no XML"),
+    "no disk": (ova(disks=""), "it has 0 disks"),
+    "two disks": (ova(disks=ONE_DISK * 2), "it has 2 disks"),
+    "a disk of no file": (ova(disks='<Disk ovf:fileRef="f2"/>'), "does not say which file the disk is"),
+    "a file that is not there": (ova(href="other.img"), "which it does not have"),
+    "a file elsewhere": (ova(href="../../../etc/passwd"), "which it does not have"),
+    "entities": (ova(doctype='<!DOCTYPE x [<!ENTITY a "b">]>'), "its description is no XML, or more than that"),
+    "a long description": (ova({"a.ovf": HUGE, "disk.img": DATA}), "its description has more than"),
+    "a long header": (long_header(), "it is no tar"),
+    "many files": (ova({f"{number}": b"" for number in range(1001)}), "it has more than 1000 files"),
+}
+
+
+@pytest.mark.parametrize("kind", PACKAGES)
+def test_a_package_that_is_not_as_it_should_be_leaves_no_image(admin: Api, web: Remote, kind: str) -> None:
+    package, reason = PACKAGES[kind]
+    before = {image["id"] for image in admin.list("name=packed")}
+
+    task = import_package(admin, web, package)
+
+    assert task["status"] == "failure", task
+    assert re.search(f"The OVA of image .* cannot be processed: .*({reason})", task["message"]), task["message"]
+    assert {image["id"] for image in admin.list("name=packed")} == before
 
 
 BODIES: tuple[tuple[Any, str], ...] = (

@@ -2,8 +2,12 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import pytest
+
+from glancelite import __version__
 
 ID = "505be7df-a7ae-452b-b804-dbb0b01bbe01"
 HASH = {"os_hash_algo": "sha512", "os_hash_value": "00"}
@@ -69,6 +73,7 @@ def test_a_new_image_takes_its_place_by_the_path_for_it(glancelite, told):
     [
         ("active", [], {"metadata": {}}),
         ("queued", ["--metadata", "a=1"], {"metadata": {"a": "1"}}),
+        ("queued", ["--metadata", '{"a": 1, "b": "x"}'], {"metadata": {"a": 1, "b": "x"}}),
         ("queued", ["--checksum", "ff"], {"metadata": {}, "validation_data": {"checksum": "ff"}}),
     ],
 )
@@ -169,3 +174,11 @@ def test_a_command_of_two_words_is_told_by_its_first(glancelite):
     done = glancelite("image", "add")
 
     assert (done.code, done.err.splitlines()[0]) == (2, "Error: There is no command 'add'. Did you mean 'add project'?")
+
+
+def test_the_version_is_told_without_loading_what_is_not_needed_for_it():
+    code = "import sys; from glancelite.__main__ import main; main(); print('click' in sys.modules)"
+
+    done = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, text=True, check=True)
+
+    assert done.stdout == f"glancelite {__version__}\nFalse\n"

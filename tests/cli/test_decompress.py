@@ -6,6 +6,7 @@ import hashlib
 import io
 import lzma
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,52 @@ def test_a_zip_in_a_pipe_is_refused_and_so_are_options_that_do_not_go_with_it(gl
     assert (fetched.code, "--decompress go with data from here" in fetched.err) == (2, True), fetched.err
     nothing = glancelite("image", "create", name, "--decompress")
     assert (nothing.code, "--decompress needs data" in nothing.err) == (2, True), nothing.err
+
+
+# Saving ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def kept(glancelite: Run, name: str, packed: Path) -> Callable[[bytes], str]:
+    """Makes an image of data that stays as it is."""
+
+    def make(data: bytes) -> str:
+        packed.write_bytes(data)
+        words = ("--file", packed, "--disk-format", "raw", "-f", "value", "-c", "id")
+        return glancelite("image", "create", name, *words).out.strip()
+
+    return make
+
+
+@pytest.mark.parametrize("options", [(), ("--sparse",), ("--resume",)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_in_an_image_is_saved(
+    glancelite: Run, kept: Callable[[bytes], str], tmp_path: Path, kind: str, options: tuple[str, ...]
+) -> None:
+    data = bytes(3 << 20) + DISK + bytes(3 << 20)
+    image, copy = kept(KINDS[kind](data)), tmp_path / "copy.img"
+
+    done = glancelite("image", "save", image, "--decompress", "--file", copy, *options)
+
+    assert (done.code, done.err) == (0, "")
+    assert copy.read_bytes() == data
+    assert (copy.stat().st_blocks * 512 < len(data) - (5 << 20)) == (options == ("--sparse",))
+    assert list(tmp_path.glob("copy.img*")) == [copy]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [(DISK, "it is not compressed"), (gzip.compress(DISK)[:-8] + bytes(8), "it is damaged"), (b"", "it has no data")],
+)
+def test_where_nothing_is_in_it_the_file_stays_as_it_was(
+    glancelite: Run, kept: Callable[[bytes], str], name: str, tmp_path: Path, data: bytes, said: str
+) -> None:
+    image = kept(data) if data else glancelite("image", "create", name, "-f", "value", "-c", "id").out.strip()
+    copy = tmp_path / "copy.img"
+    copy.write_bytes(b"before")
+
+    done = glancelite("image", "save", image, "--decompress", "--file", copy)
+
+    assert (done.code, said in done.err) == (1, True), done.err
+    assert copy.read_bytes() == b"before"
+    assert list(tmp_path.glob("copy.img*")) == [copy]

@@ -276,7 +276,7 @@ def test_zeros_become_holes_and_the_bytes_stay_the_same(glancelite, name, tmp_pa
 def test_resume_and_sparse_need_a_file(glancelite, image, words):
     done = glancelite("image", "save", image, *words)
 
-    assert (done.code, "--resume and --sparse need --file." in done.err) == (2, True)
+    assert (done.code, "--resume, --sparse and --decompress need --file." in done.err) == (2, True)
 
 
 def test_a_preferred_store_is_asked_for(glancelite, canned, tmp_path):

@@ -106,7 +106,10 @@ def test_replace_says_what_it_could_not_delete(glancelite, name, disk):
     [
         (["--replace"], "--replace needs data"),
         (["--replace", "--uri", "http://example.com/x"], "--replace needs --wait"),
-        (["--sign-key-path", "k", "--sign-cert-id", "c"], "this client speaks to no key manager"),
+        (["--sign-key-path", "k"], "--sign-key-path and --sign-cert-id go together"),
+        (["--sign-cert-id", "c"], "--sign-key-path and --sign-cert-id go together"),
+        (["--sign-key-path", "k", "--sign-cert-id", "c"], "--sign-key-path needs --file"),
+        (["--sign-key-path", "k", "--sign-cert-id", "c", "--uri", "http://example.com/x"], "needs --file"),
         (["--volume", "v", "--force"], "speaks to no block storage service"),
         (["--wait-timeout", "5", "--uri", "http://example.com/x"], "--wait-timeout goes with --wait"),
     ],

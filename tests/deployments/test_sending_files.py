@@ -1,4 +1,4 @@
-"""Whole images that the web server sends from their files itself, because we name them in a header that it keeps."""
+"""Images that the web server sends from their files itself, because we name them in a header that it keeps."""
 
 from collections.abc import Callable
 from typing import Any
@@ -38,6 +38,20 @@ def test_a_whole_image_comes_with_what_we_tell_of_it(site: Any) -> None:
     assert not {"x-accel-redirect", "x-sendfile"} & {name.lower() for name in whole.headers}
     assert api.get(image["file"], if_none_match=whole.headers["ETag"]).status == 304
 
+    for asked, body, told in (
+        ("4-", b"456789", "4-9"),
+        ("-3", b"789", "7-9"),
+        ("2-5", b"2345", "2-5"),
+        ("2-99", b"23456789", "2-9"),
+    ):
+        part = api.get(image["file"], range=f"bytes={asked}")
+        assert (part.status, part.body, part.headers["Content-Range"]) == (206, body, f"bytes {told}/10")
+        assert (part.headers["ETag"], part.headers["Content-MD5"]) == (whole.headers["ETag"], image["checksum"])
+    assert [api.get(image["file"], range=f"bytes={asked}").status for asked in ("10-", "5-4", "1-2,4-5")] == [
+        416,
+        416,
+        400,
+    ]
     rest = api.get(image["file"], range="bytes=4-", if_range=whole.headers["ETag"])
     assert (rest.status, rest.body) == (206, b"456789")
     other = api.get(image["file"], range="bytes=4-", if_range='"of another image"')
@@ -54,6 +68,8 @@ def test_it_is_the_web_server_that_sends_the_file(start_site: Callable[..., Any]
     image = api.create_with(b"0123456789")
 
     assert api.get(image["file"]).status in (300, 403, 404)
+    assert api.get(image["file"], range="bytes=4-").status in (300, 403, 404)
+    assert api.get(image["file"], range="bytes=4-", if_range=f'"{image["os_hash_value"]}"').body == b"456789"
 
 
 def test_nobody_gets_at_the_files_without_us(site: Any) -> None:

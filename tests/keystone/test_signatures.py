@@ -3,6 +3,7 @@
 import base64
 import datetime
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,14 +11,16 @@ from barbican_server import Barbican
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, padding, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from harness import Service, make_service, running
+from harness import Service, command, make_service, running
 from importing import assert_untouched, run_import, stage, wait_for
 from keystone_server import Keystone
+from loaded import Run
 from web import Web
 
 from .conftest import PASSWORD, Caller, Cast, options
+from .test_cli import alone, password, runner
 
 DATA = b"what was signed" * 100_000
 HASHES = {
@@ -211,6 +214,32 @@ def test_a_salt_of_any_length_fits(owner: Caller, claim) -> None:
     image = owner.create(**claim("RSA-PSS", "SHA-256") | {"img_signature": short})
 
     assert owner.upload(image["id"], DATA).status == 204
+
+
+@pytest.fixture
+def glancelite(owner: Caller, cast: Cast, tmp_path: Path) -> Run:
+    who = password(cast, "owner", OS_IMAGE_ENDPOINT_OVERRIDE=owner.url)
+    run = runner(alone(*command()), tmp_path)
+    return lambda *words: run(*words, **who)
+
+
+@pytest.mark.parametrize("kind", KEYS)
+def test_our_command_line_signs_a_file_and_the_service_takes_it(
+    owner: Caller, glancelite: Run, certificates: dict[str, str], name: str, kind: str, tmp_path: Path
+) -> None:
+    key, disk = tmp_path / "signer.key", tmp_path / "disk.img"
+    key.write_bytes(KEYS[kind].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    disk.write_bytes(DATA)
+    words = ("image", "create", name, "--file", disk, "--sign-key-path", key, "--sign-cert-id")
+    other = certificates["DSA" if kind != "DSA" else "RSA-PSS"]
+
+    signed, by_another = glancelite(*words, certificates[kind]), glancelite(*words, other)
+
+    assert (signed.code, by_another.code) == (0, 1), (signed.err, by_another.err)
+    assert "signature cannot be checked" in by_another.err
+    (image,) = owner.list(f"name={name}")
+    assert (image["status"], image["img_signature_key_type"]) == ("active", kind)
+    assert image["img_signature_certificate_uuid"] == certificates[kind]
 
 
 # Imports --------------------------------------------------------------------------------------------------------------

@@ -36,16 +36,24 @@ def _no_op() -> type[Plugin]:
     return NoOp
 
 
+def _ovf_process() -> type[Plugin]:
+    from .ovf_process import OvfProcess
+
+    return OvfProcess
+
+
 PLUGINS: Mapping[str, Callable[[], type[Plugin]]] = {
     "image_conversion": _image_conversion,
     "image_decompression": _image_decompression,
     "inject_image_metadata": _inject_image_metadata,
     "no_op": _no_op,
+    "ovf_process": _ovf_process,
 }
 
 OPTIONS: tuple[Option, ...] = (
     Option("image_import_opts", "image_import_plugins", "list", "", "What is done to the data of an import before it "
-           "becomes the image's, in this order: image_decompression, image_conversion, inject_image_metadata, no_op."),
+           "becomes the image's, in this order: ovf_process, image_decompression, image_conversion, "
+           "inject_image_metadata, no_op."),
 )  # fmt: skip
 
 
