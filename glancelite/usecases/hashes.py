@@ -144,6 +144,7 @@ class _Hash:
                     return
                 block = self._waiting.popleft()
             self.now(block)
+            os.sched_yield()  # whoever answers a request need not wait until Linux would take the processor away
         _THREADS.submit(self._work)
 
     def finish(self) -> str:
