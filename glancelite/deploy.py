@@ -11,14 +11,15 @@ import json
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from wsgiref.types import WSGIApplication
 
-import yaml
 from paste.deploy import loadapp, loadwsgi
 
 from . import config as configuration
@@ -63,6 +64,7 @@ class Application:
             self.housekeeping.start()
         if self.workers is not None:
             self.workers.start()
+            _load_later("glancelite.formats")
 
     def stop(self) -> None:
         if self.workers is not None:
@@ -70,6 +72,13 @@ class Application:
         if self.housekeeping is not None:
             self.housekeeping.stop()
         self.registry.close()
+
+
+def _load_later(module: str) -> None:
+    """What is not needed for the first answers is loaded when they have gone out, or when somebody needs it."""
+    timer = threading.Timer(1.0, import_module, (module,))
+    timer.daemon = True
+    timer.start()
 
 
 class Instance:
@@ -234,6 +243,8 @@ def read_policies(config: Config) -> dict[str, tuple[str, str]]:
 
 def _read_policy(file: str) -> dict[str, str]:
     """Rules by name from one file; ConfigError when it is none."""
+    import yaml  # most have no such file
+
     try:
         found = yaml.safe_load(_read(file)) or {}
     except yaml.YAMLError as error:

@@ -7,14 +7,16 @@ inspection. What does not pass raises inside the store's `add`, which then leave
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..domain.digest import Digest
 from ..domain.image import Image
 from ..domain.ports import Content, Signature, Store
 from ..errors import FormatMismatch, ImageTooLarge, QuotaExceeded, SignatureMismatch, SizeMismatch, UnsafeContent
-from ..formats import Inspection, Verdict
 from .hashes import BLOCK, Blocks, Hashes
+
+if TYPE_CHECKING:
+    from ..formats import Verdict
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +68,8 @@ class Stream:
     """
 
     def __init__(self, image: Image, source: Source, limits: Limits) -> None:
+        from ..formats import Inspection  # it takes long to load, and a server loads it when it can answer already
+
         self._image, self._source, self._limits = image, source, limits
         self._size = 0
         self._blocks = Blocks(BLOCK if limits.declared is None else max(min(limits.declared, BLOCK), 1))
@@ -131,7 +135,7 @@ class Stream:
         self._blocks.close()
 
 
-def check_format(image: Image, verdict: Verdict, must_match: bool) -> None:
+def check_format(image: Image, verdict: "Verdict", must_match: bool) -> None:
     """Raise UnsafeContent or FormatMismatch when content of this kind may not become this image.
 
     Safety is asked of what the content is, whatever it was declared as; the declared format must match where nothing
