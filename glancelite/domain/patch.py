@@ -22,7 +22,7 @@ from ..errors import (
 )
 from .fields import BY_NAME, is_read_only, is_reserved
 from .image import Image
-from .validate import Validator, check_all_text
+from .validate import Validator, check_all_text, check_integers
 
 MEDIA_TYPES = (
     "application/openstack-images-v2.0-json-patch",
@@ -144,6 +144,7 @@ def _check_location_change(change: Change, validator: Validator, has_locations: 
         raise BadRequest(reason=f"'{change.position}' is no place in the list of locations.")
     if change.verb != "remove":
         check_all_text("A location", change.value)
+        check_integers("A location", change.value)
         validator.check({"locations": [change.value] if change.verb == "add" else change.value})
 
 

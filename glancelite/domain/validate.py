@@ -27,8 +27,6 @@ class Validator:
             raise SchemaViolation(schema=self._name, reason=_sentence(error)) from error
 
 
-_MOST_DIGITS = 20
-"""Of a number that has 64 bits, with its sign."""
 MAX_DEPTH = 32
 """Levels of nesting that a body of the API may have: no schema of ours needs ten."""
 
@@ -36,7 +34,7 @@ MAX_DEPTH = 32
 def parse_json(body: bytes, max_depth: int = MAX_DEPTH) -> Any:
     """A JSON document from bytes; MalformedJson for whatever is not one (NaN, bad UTF-8, endless nesting included)."""
     try:
-        document = json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=_finite, parse_int=_bounded)
+        document = json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError as error:
         raise MalformedJson(reason="it is nested too deeply") from error
     except UnicodeDecodeError as error:
@@ -62,13 +60,6 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{text:.40} is beyond what a number can be")
     return number
-
-
-def _bounded(text: str) -> int:
-    """Databases and other programs keep 64 bits of it."""
-    if len(text) > _MOST_DIGITS or not -(1 << 63) <= int(text) < 1 << 63:
-        raise ValueError(f"{text:.40} is beyond what an integer can be")
-    return int(text)
 
 
 def _refuse_constant(name: str) -> Any:
@@ -99,6 +90,17 @@ def check_all_text(what: str, value: Any) -> None:
             stack.extend(item.values())
         elif isinstance(item, (list, tuple)):
             stack.extend(item)
+
+
+def check_integers(what: str, value: Any) -> None:
+    """Refuse integers in a JSON value that have more than 64 bits: others than us could not read them back."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, int) and not -(1 << 63) <= item < 1 << 63:
+            raise BadRequest(reason=f"{what} holds a number that is beyond 64 bits.")
+        if isinstance(item, (dict, list)):
+            stack.extend(item.values() if isinstance(item, dict) else item)
 
 
 def _sentence(error: Any) -> str:
