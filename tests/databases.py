@@ -196,7 +196,7 @@ def connect(url: str) -> Any:
     if parts.scheme == "postgresql":
         import psycopg
 
-        return psycopg.connect(url, autocommit=True)
+        return psycopg.connect(url.partition("?")[0], autocommit=True)  # what follows is for the service
     import pymysql
 
     where = {"host": parts.hostname, "port": parts.port, "user": parts.username, "database": parts.path[1:]}
