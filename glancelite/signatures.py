@@ -19,14 +19,14 @@ from oslo_config import cfg
 
 from .domain.ports import KeyManager, Signature
 from .domain.signature import CERTIFICATE, KEY_TYPE, Claim
-from .errors import SignatureRefused
+from .errors import ConfigError, SignatureRefused
 
 log = logging.getLogger(__name__)
 
-Hash = hashes.HashAlgorithm
 Check = Callable[[bytes, bytes], Any]
 """Of a signature and a digest; raises InvalidSignature."""
 
+_INTERFACES = ("public", "internal", "admin")
 _HASHES = {one.name: one for one in (hashes.SHA224(), hashes.SHA256(), hashes.SHA384(), hashes.SHA512())}
 
 
@@ -34,8 +34,12 @@ class Castellan(KeyManager):
     """Barbican, asked with the caller's own token: who may not read a certificate cannot use it here either."""
 
     def __init__(self, section: Mapping[str, Any], auth_url: str) -> None:
-        """The options of section [barbican] that are not empty."""
+        """The options of section [barbican] that are not empty; ConfigError where they do not do."""
         self._auth_url = section.get("auth_endpoint") or auth_url
+        if not self._auth_url:
+            raise ConfigError(reason="[barbican] auth_endpoint is not set: where is the Keystone that Barbican asks?")
+        if section.get("barbican_endpoint_type") not in _INTERFACES:
+            raise ConfigError(reason=f"[barbican] barbican_endpoint_type must be one of {', '.join(_INTERFACES)}.")
         conf = cfg.ConfigOpts()
         conf([], project="glancelite", default_config_files=[], default_config_dirs=[])
         options.set_defaults(
@@ -80,7 +84,7 @@ class _Signature(Signature):
     def fits(self, digest: bytes) -> bool:
         try:
             self._check(self._signature, digest)
-        except InvalidSignature:
+        except (InvalidSignature, ValueError):  # the latter of a key that is too small for such a digest
             return False
         return True
 

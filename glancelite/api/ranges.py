@@ -76,9 +76,12 @@ def parse_range(request: Request, size: int) -> tuple[int, int] | None:
     return None if text is None else _from_content_range(text, size)
 
 
-def is_plain_range(request: Request) -> bool:
-    """Would any web server send the part that this asks for? One does not know our ETag in an If-Range."""
-    return "If-Range" not in request.headers and bool(_PLAIN_RANGE.fullmatch(request.headers.get("Range", "")))
+def may_be_handed_off(request: Request, part: tuple[int, int] | None) -> bool:
+    """Would any web server send from the file what this request is to get? None knows our ETag in its conditions."""
+    if {"If-Match", "If-Unmodified-Since"} & set(request.headers.keys()):
+        return False
+    is_plain = "If-Range" not in request.headers and _PLAIN_RANGE.fullmatch(request.headers.get("Range", ""))
+    return part is None or bool(is_plain)
 
 
 def _from_range(text: str, size: int) -> tuple[int, int]:

@@ -56,8 +56,7 @@ class Part(Target):
         self, path: Path, image: "Image", meter: Meter, *, resumes: bool, is_sparse: bool, unpacks: bool = False
     ) -> None:
         super().__init__(image, self._put)
-        self._put_at = _write_sparse if is_sparse and not unpacks else _write_all
-        self._put_content = _write_sparse if is_sparse else _write_all
+        self._put_at = _write_sparse if is_sparse else _write_all
         self._path, self._part = path, path.with_name(path.name + ".part")
         self._note = path.with_name(path.name + ".part.json")
         self._content = path.with_name(path.name + ".part.content") if unpacks else None
@@ -207,7 +206,7 @@ class Part(Target):
         at, handle = 0, os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
         try:
             for piece in follow(unpack_file(self._handle), None, self._meter, "decompressing"):
-                self._put_content(handle, piece, at)
+                self._put_at(handle, piece, at)
                 at += len(piece)
             os.ftruncate(handle, at)
             os.fsync(handle)

@@ -193,9 +193,11 @@ class Connected:
 
     def _close_spare(self) -> None:
         """Close SQLite's idle connections now and then: as many as a busy moment needed would stay open, two files
-        each. The other pools end theirs when they are old."""
+        each. One stays, for SQLite clears its journal away with the last. The other pools end theirs when they are old.
+        """
         if self._dialect == "sqlite":
-            self._db.close_idle()
+            with self._connection():
+                self._db.close_idle()
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

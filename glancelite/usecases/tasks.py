@@ -77,7 +77,11 @@ def create_task(services: Services, context: Context, given: dict[str, Any], tok
     )
     if is_signed(given["image_properties"]):
         services.tokens[task.id] = token
-    created = services.registry.add_task(context, task)
+    try:
+        created = services.registry.add_task(context, task)
+    except BaseException:
+        services.tokens.pop(task.id, None)
+        raise
     services.new_task.set()
     return created
 

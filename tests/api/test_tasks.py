@@ -165,6 +165,17 @@ def long_header() -> bytes:
     return member.tobuf(tarfile.USTAR_FORMAT) + bytes(8 << 20)
 
 
+def sparse(data: bytes) -> bytes:
+    """A tar with a file that has holes, where its data is to begin with how many."""
+    member, packed = tarfile.TarInfo("x"), io.BytesIO()
+    member.size = len(data)
+    said = {"major": "1", "minor": "0", "name": "disk.img", "realsize": "1"}
+    member.pax_headers = {f"GNU.sparse.{name}": value for name, value in said.items()}
+    with tarfile.open(fileobj=packed, mode="w:", format=tarfile.PAX_FORMAT) as tar:
+        tar.addfile(member, io.BytesIO(data))
+    return packed.getvalue()
+
+
 HUGE = OVF.format(href="disk.img", disks=ONE_DISK, doctype="").encode() + b" " * (1 << 20)
 PACKAGES = {
     "no tar": (b"no tar" * 1000, "it is no tar"),
@@ -181,6 +192,8 @@ PACKAGES = {
     "entities": (ova(doctype='<!DOCTYPE x [<!ENTITY a "b">]>'), "its description is no XML, or more than that"),
     "a long description": (ova({"a.ovf": HUGE, "disk.img": DATA}), "its description has more than"),
     "a long header": (long_header(), "it is no tar"),
+    "a number that is none": (sparse(b"many\n" + bytes(1 << 10)), "it is no tar"),
+    "many holes": (sparse(b"1500000\n" + b"0\n0\n" * 1_500_000 + bytes(1 << 10)), "it is no tar"),
     "many files": (ova({f"{number}": b"" for number in range(1001)}), "it has more than 1000 files"),
 }
 

@@ -62,10 +62,13 @@ def test_connections_that_a_busy_moment_needed_are_closed_when_the_lease_is_rene
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(hold, range(8)))
     assert len(registry._db._connections) == 8
+    journal = tmp_path / "new.sqlite-wal"
+    head = journal.read_bytes()[:32]
 
     registry.renew_process("one", 30)
 
     assert len(registry._db._connections) == 1
+    assert journal.read_bytes()[:32] == head  # to clear it away and make it anew would be waited for
     registry.close()
 
 

@@ -52,6 +52,9 @@ def test_a_whole_image_comes_with_what_we_tell_of_it(site: Any) -> None:
         416,
         400,
     ]
+    for condition in ({"if_match": whole.headers["ETag"]}, {"if_unmodified_since": whole.headers["Last-Modified"]}):
+        assert api.get(image["file"], **condition).body == b"0123456789"
+        assert api.get(image["file"], range="bytes=4-", **condition).body == b"456789"
     rest = api.get(image["file"], range="bytes=4-", if_range=whole.headers["ETag"])
     assert (rest.status, rest.body) == (206, b"456789")
     other = api.get(image["file"], range="bytes=4-", if_range='"of another image"')

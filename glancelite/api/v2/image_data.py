@@ -16,7 +16,7 @@ from ..answers import (
 )
 from ..gate import Call
 from ..http import UploadSource, caller_token, check_octet_stream, declared_size
-from ..ranges import choose_part, describe_data, has_data, is_plain_range
+from ..ranges import choose_part, describe_data, has_data, may_be_handed_off
 
 
 def parse_upload(call: Call) -> tuple[int | None, str | None, Digest | None]:
@@ -77,7 +77,7 @@ def download(call: Call) -> Response:
     if body is None:
         return no_data_response()
     file, config = getattr(body, "name", None), call.services.config
-    if config["sendfile_header"] and file and (part is None or is_plain_range(call.request)):
+    if config["sendfile_header"] and file and may_be_handed_off(call.request, part):
         body.close()
         return handed_off_response(config["sendfile_header"], config["sendfile_prefix"], file, headers)
     if part:

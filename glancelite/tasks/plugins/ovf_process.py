@@ -16,7 +16,8 @@ _PASD = "{http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_ProcessorAllocat
 _DESCRIPTION_MOST = 1 << 20
 _MEMBERS_MOST = 1000
 _BLOCK = 1 << 20
-_READ_MOST = 4 << 20
+_HEADERS_MOST = 4 << 20
+"""Bytes of headers and description together."""
 
 
 class OvfProcess:
@@ -51,31 +52,35 @@ class OvfProcess:
         if "admin" not in piece.roles:
             raise _refused(piece, "packages are processed for administrators only")
         try:
-            with piece.path.open("rb") as file, _open_tar(file) as package:
+            with piece.path.open("rb") as file, _open_tar(cautious := _Cautious(file)) as package:
                 members = list(_members(piece, package))
                 description = _read_description(piece, package, members)
                 disk = _find(piece, members, _name_of_disk(piece, description))
+                cautious.left = piece.size
                 piece.replace(lambda target: _extract(piece, package, disk, target))
-        except (tarfile.TarError, EOFError) as error:
+        except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:  # of numbers in headers, the latter
             raise _refused(piece, "it is no tar, or damaged") from error
         piece.change(container_format="bare", properties=dict(_find_properties(description)))
 
 
 class _Cautious:
-    """A file as tarfile reads it: it believes what a header says of its own length, and would take it all at once."""
+    """A file as tarfile reads it: it believes what headers say of their own lengths, and would take all of that."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+        self.left = _HEADERS_MOST
+        """As many bytes may still be read."""
 
     def read(self, size: int = -1) -> bytes:
-        if not 0 <= size <= _READ_MOST:
+        if not 0 <= size <= self.left:
             raise tarfile.ReadError
+        self.left -= size
         return self._file.read(size)
 
 
-def _open_tar(file: IO[bytes]) -> tarfile.TarFile:
-    return tarfile.open(fileobj=cast(IO[bytes], _Cautious(file)), mode="r:")
+def _open_tar(file: _Cautious) -> tarfile.TarFile:
+    return tarfile.open(fileobj=cast(IO[bytes], file), mode="r:")
 
 
 def _refused(piece: Workpiece, reason: str) -> PackageRefused:
