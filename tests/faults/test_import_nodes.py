@@ -29,10 +29,13 @@ def start_nodes(start_rig: Callable[..., Rig], postgres_url: str, tmp_path: Path
         if shares_staging:
             places[STAGING] = tmp_path / "shared" / "staging"
         settings = {f"{store.upper()}_FILESYSTEM_STORE_DATADIR": str(place) for store, place in places.items()}
-        nodes = [start_rig(DATABASE_CONNECTION=url, **THREE_STORES | settings) for _ in range(2)]
-        for node in nodes:
+        one = start_rig(DATABASE_CONNECTION=url, **THREE_STORES | settings)
+        # The node that looks first makes its staging the one that is known.
+        assert one.api.delete(f"/v2/images/{stage_on(one)}").status == 204
+        other = start_rig(DATABASE_CONNECTION=url, **THREE_STORES | settings)
+        for node in (one, other):
             node.elsewhere = places
-        return nodes[0], nodes[1]
+        return one, other
 
     return start
 
