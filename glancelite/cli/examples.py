@@ -17,6 +17,10 @@ glancelite fsck --hash --data-dir /var/lib/glancelite
 """,
     "help": "glancelite help image create",
     "image add project": "glancelite image add project golden 9a3f0d6c5b1e4d7f8a2b3c4d5e6f7081",
+    "image convert": """
+glancelite image convert debian --to raw --replace --progress
+glancelite image convert debian --to raw --name debian-ceph --directory /var/tmp
+""",
     "image create": """
 glancelite image create cirros --file cirros.img --disk-format qcow2 --container-format bare --public
 glancelite image create debian --file debian.qcow2.xz --decompress
@@ -35,6 +39,10 @@ glancelite image list --long --sort size:desc
 glancelite image list --public --tag lts --property os_distro=debian -f value -c ID -c Name
 """,
     "image member list": "glancelite image member list golden -f value -c 'Member ID' -c Status",
+    "image prune": """
+glancelite image prune --name nightly --keep 3 --dry-run
+glancelite image prune --tag nightly --keep 3 --older-than 30d --yes
+""",
     "image save": """
 glancelite image save cirros --file cirros.img --progress
 glancelite image save cirros --file cirros.img --resume --sparse

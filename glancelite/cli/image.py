@@ -7,25 +7,24 @@ import click
 from glancelite.client.errors import ClientError, Unreachable
 from glancelite.client.query import filter_value
 
+from .choosing import Query, choosing_options, make_query
 from .display import LIST_COLUMNS, LONG_COLUMNS, describe, human_size
-from .fields import VISIBILITIES, collect_fields, collect_properties, exclusive, flag, image_options, split_pairs
+from .fields import collect_fields, collect_properties, exclusive, flag, image_options
 from .group import Group
 from .output import View, print_many, print_one, shows_many, shows_one
-from .project import domain_option, find_project
 from .service import complain, doing, open_images
 from .status import change_status, plan_status, status_options, telling
 
-_NOT_PROPERTIES = ("limit", "marker", "sort", "sort_key", "sort_dir", "tag")
-
-
 _ELSEWHERE = {
     "add project": "member:add_project",
+    "convert": "converting:convert",
     "create": "transfer:create",
     "import": "importing:import_image",
     "import info": "importing:import_info",
     "inspect": "inspect:inspect",
     "location": "location:group",
     "member": "member:group",
+    "prune": "pruning:prune",
     "quota": "quota:group",
     "remove project": "member:remove_project",
     "save": "saving:save",
@@ -46,31 +45,16 @@ def group() -> None:
 
 
 @group.command("list")
-@flag("public", "Only public images.")
-@flag("private", "Only private images.")
-@flag("community", "Only community images.")
-@flag("shared", "Only shared images.")
+@choosing_options
 @flag("all", "Images of every visibility.")
-@click.option(
-    "--property",
-    "filters",
-    multiple=True,
-    metavar="KEY=VALUE",
-    callback=split_pairs,
-    help="Only with this property; repeatable.",
-)
-@click.option("--name", help="Only with this name.")
 @click.option("--status", help="Only in this status.")
 @click.option(
     "--member-status",
     type=click.Choice(["accepted", "pending", "rejected", "all"], case_sensitive=False),
     help="Of images shared with you: only those you gave this status.",
 )
-@click.option("--project", "--owner", "owner", metavar="PROJECT", help="Only of this project (administrators).")
-@domain_option
 @click.option("--checksum", metavar="MD5", help="Only with data of this MD5.")
 @click.option("--hash", "os_hash_value", metavar="HEX", help="Only with data of this hash.")
-@click.option("--tag", "tags", multiple=True, help="Only with this tag; repeatable: with all of them.")
 @flag("hidden", "Hidden images instead of the others.")
 @click.option("--long", "is_long", is_flag=True, help="More columns.")
 @click.option("--include-stores", "has_stores", is_flag=True, help="With the stores that have the data.")
@@ -86,8 +70,6 @@ def list_images(
     """List images."""
     columns = (LONG_COLUMNS if is_long else LIST_COLUMNS) | ({"Stores": "stores"} if has_stores else {})
     query = _make_query(values)
-    if values["owner"] is not None:
-        query.append(("owner", find_project(values["owner"], values["project_domain"])))
     with doing("list images"):
         listed = open_images()
         if values["marker"] is not None:
@@ -97,19 +79,12 @@ def list_images(
     print_many(tuple(columns), rows, view)
 
 
-def _make_query(values: dict[str, Any]) -> list[tuple[str, str]]:
-    query: list[tuple[str, str]] = []
-    for name, value in values["filters"]:
-        if name in _NOT_PROPERTIES:
-            raise click.UsageError(f"A list cannot be filtered by a property called '{name}'.")
-        query.append((name, value))
-    query += [(name, filter_value(values[name])) for name in ("name", "status") if values[name] is not None]
+def _make_query(values: dict[str, Any]) -> Query:
+    query = make_query(values)
+    query += [("status", filter_value(values["status"]))] if values["status"] is not None else []
     exact = ("member_status", "checksum", "os_hash_value")
     query += [(name, values[name]) for name in exact if values[name] is not None]
-    visibility = exclusive(values, {name: name for name in (*VISIBILITIES, "all")})
-    query += [("visibility", visibility)] if visibility else []
     query += [("os_hidden", "true")] if values["hidden"] else []
-    query += [("tag", tag) for tag in values["tags"]]
     return [*query, ("sort", ",".join(map(_with_direction, values["sort"].split(","))))]
 
 

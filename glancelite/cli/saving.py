@@ -69,18 +69,30 @@ def save(
         images = open_images()
         found = images.find(image)
         with _open_target(file, found, meter, resumes=resumes, is_sparse=sparse, unpacks=unpacks) as target:
-            _fetch(images, found, target, meter, chunk_size, stores)
-            if target.digest.is_known:
-                meter.check(target.digest.algorithm)
-            target.digest.check()
+            fetch(images, found, target, meter, chunk_size, stores)
     if not target.digest.is_known:
         note(f"The service recorded no hash of image '{image}': its data could not be checked.")
+
+
+def fetch(
+    images: "Images",
+    image: "Image",
+    target: Target,
+    meter: Meter,
+    chunk_size: int = 1 << 20,
+    stores: tuple[str, ...] = (),
+) -> None:
+    """All of the data, checked; from where it was cut off, as often as --retries says. Raises BadData for other data
+    than the service recorded."""
+    _fetch(images, image, target, meter, chunk_size, stores)
+    if target.digest.is_known:
+        meter.check(target.digest.algorithm)
+    target.digest.check()
 
 
 def _fetch(
     images: "Images", image: "Image", target: Target, meter: Meter, chunk_size: int, stores: tuple[str, ...]
 ) -> None:
-    """All of the data; from where it was cut off, as often as --retries says."""
     retries = images.retries()
     while image.get("size") is None or target.offset < image["size"] or not target.offset:
         try:

@@ -1,4 +1,4 @@
-"""The plugin that converts images to one format. How qemu-img is asked is in qemu.py, how it is held in child.py."""
+"""The plugin that converts images to one format. How qemu-img is asked is in qemu/."""
 
 import shutil
 from dataclasses import replace
@@ -48,7 +48,7 @@ class ImageConversion:
     )  # fmt: skip
 
     def __init__(self, config: Config) -> None:
-        from .child import Limits, find_python
+        from ...qemu.child import Limits, find_python
 
         self._output: str = config[f"{_SECTION}.output_format"]
         if self._output not in OUTPUTS:
@@ -59,7 +59,7 @@ class ImageConversion:
         self._limits = Limits(config[f"{_SECTION}.memory"], config[f"{_SECTION}.cpu_seconds"], 0)
 
     def run(self, piece: Workpiece) -> None:
-        from .qemu import DRIVERS, QemuImg
+        from ...qemu import DRIVERS, QemuImg
 
         image, reports = piece.image, Reports(piece)
         if image.container_format != "bare":

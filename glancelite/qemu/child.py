@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import ConfigError
+from ..errors import ConfigError
 
 LAUNCHER = Path(__file__).with_name("launch.py")
 ENVIRONMENT = {

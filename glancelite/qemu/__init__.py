@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...errors import ConversionFailed, GlanceliteError, ImageTooLarge, UnsafeContent
+from ..errors import ConversionFailed, GlanceliteError, ImageTooLarge, UnsafeContent
 from .child import Limits, run_limited
 
 log = logging.getLogger(__name__)
