@@ -174,7 +174,8 @@ def _open_staging(config: Config) -> LocalStore:
     from .file import FileStore
 
     own = config.data_dir / "staging"
-    return FileStore(STAGING, Path(config[f"{STAGING}.filesystem_store_datadir"] or own).absolute())
+    directory = Path(config[f"{STAGING}.filesystem_store_datadir"] or own).absolute()
+    return FileStore(STAGING, directory, is_read_soon=True)
 
 
 def _named(store: AnyStore, config: Config) -> AnyStore:
