@@ -72,6 +72,7 @@ NGINX_SERVER = """
             internal;
             alias {place}/data/images/;
             sendfile on;
+            tcp_nopush on;
             etag off;
             add_header ETag $upstream_http_etag;
             add_header Last-Modified $upstream_http_last_modified;
@@ -110,8 +111,8 @@ def apart(place: Path) -> Iterator[Target]:
 
 
 @contextmanager
-def behind_nginx(place: Path, prefix: tuple[str, ...] = ()) -> Iterator[Target]:
-    """nginx in front of uwsgi."""
+def behind_nginx(place: Path, prefix: tuple[str, ...] = (), front_prefix: tuple[str, ...] = ()) -> Iterator[Target]:
+    """nginx in front of uwsgi; a prefix is put in front of the command of either."""
     require_nginx()
     require_uwsgi()
     inner, outer = free_port(), free_port()
@@ -125,7 +126,7 @@ def behind_nginx(place: Path, prefix: tuple[str, ...] = ()) -> Iterator[Target]:
         "GLANCELITE_SENDFILE_HEADER": "X-Accel-Redirect",
     }
     with (
-        serving(["nginx", "-c", place / "nginx.conf"], place / "nginx.out", lambda: None) as front,
+        serving([*front_prefix, "nginx", "-c", place / "nginx.conf"], place / "nginx.out", lambda: None) as front,
         serving([*prefix, "uwsgi", "--ini", place / "uwsgi.ini"], place / "uwsgi.log", answers(outer), options) as back,
     ):
         yield Target(UWSGI, outer, (front, back), _sqlite(place), place, (back,), workers=2)

@@ -13,7 +13,11 @@ from bench.target import SHIPPED, TITLES, UWSGI, NotMeasured, Target
 
 _SENT = re.compile(r"sendfile(?:64)?\(.*\) += (\d+)$|<\.\.\. sendfile(?:64)? resumed>.*\) += (\d+)$", re.M)
 Start = Callable[[Path, tuple[str, ...]], AbstractContextManager[Target]]
-_STARTS: dict[str, Start] = {SHIPPED: deployments.shipped, UWSGI: deployments.behind_nginx}
+_STARTS: dict[str, Start] = {
+    SHIPPED: deployments.shipped,
+    UWSGI: lambda place, prefix: deployments.behind_nginx(place, front_prefix=prefix),
+}
+"""What sends the data is watched: of the last one, nginx."""
 
 
 def sendfile(suite: Suite) -> Iterator[Line]:
@@ -30,7 +34,7 @@ def _watch(suite: Suite, name: str, start: Start) -> Line:
     file, place = suite.data(64), suite.new_place()
     calls = place / "calls"
     try:
-        with start(place, ("strace", "-f", "-qq", "-e", "trace=sendfile,sendfile64", "-o", str(calls))) as target:
+        with start(place, ("strace", "-I2", "-f", "-qq", "-e", "trace=sendfile,sendfile64", "-o", str(calls))) as target:
             client = target.client()
             image = client.create()
             client.upload(image["id"], file)

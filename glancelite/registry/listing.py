@@ -1,7 +1,8 @@
 """A page of images, found by a statement whose cost follows the page, however many images there are.
 
 It is written as text: peewee takes longer to write such a statement than a database to run it. Values never are part of
-the text.
+the text, but for the number of images: PostgreSQL keeps the plan of a statement that says it, and makes a new one each
+time, which takes as long as the page, where it does not know how few are wanted.
 """
 
 from collections.abc import Iterable, Sequence
@@ -196,8 +197,8 @@ def _page(sources: Sequence[Source], query: ImageQuery, marker: Image | None) ->
         return parts[0]
     keys = ", ".join(f"k{number}" for number in range(len(query.sort)))
     each = " UNION ".join(f"SELECT {keys} FROM ({part.text}) AS u{number}" for number, part in enumerate(parts))
-    text = f"SELECT {keys} FROM ({each}) AS u ORDER BY {_order(query)} LIMIT ?"
-    return Part(text, (*(value for part in parts for value in part.values), query.limit))
+    text = f"SELECT {keys} FROM ({each}) AS u ORDER BY {_order(query)} LIMIT {query.limit:d}"
+    return Part(text, tuple(value for part in parts for value in part.values))
 
 
 def _first(source: Source, query: ImageQuery, marker: Image | None) -> Part:
@@ -209,8 +210,8 @@ def _first(source: Source, query: ImageQuery, marker: Image | None) -> Part:
     order = ", ".join(
         column + _direction(ascending) for column, (_, ascending) in zip(columns, query.sort, strict=True)
     )
-    text = f"SELECT {selected} FROM {source.tables} WHERE {where.text} ORDER BY {order} LIMIT ?"
-    return Part(text, (*where.values, query.limit))
+    text = f"SELECT {selected} FROM {source.tables} WHERE {where.text} ORDER BY {order} LIMIT {query.limit:d}"
+    return Part(text, where.values)
 
 
 def _behind(columns: Sequence[str], query: ImageQuery, marker: Image) -> Part:

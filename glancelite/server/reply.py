@@ -7,6 +7,7 @@ it, and a response that is shorter than it promised, or answers a body nobody re
 import os
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from gunicorn.http.wsgi import FileWrapper, Response
@@ -14,6 +15,9 @@ from gunicorn.http.wsgi import FileWrapper, Response
 from .connection import ClientGone
 
 SENDFILE_BYTES = 1 << 30
+LONG_BYTES = 4 << 20
+"""Of a file, more than a socket takes at once. sendfile sends each few pages on their own, which makes such a one half
+as dear again, unless it is held back; what fits into the socket is quicker as it is."""
 TOGETHER_BYTES = 64 << 10
 """The longest part of a body that is copied behind its head, so that both go out at once."""
 
@@ -93,6 +97,19 @@ class Reply(Response):  # type: ignore[misc] # gunicorn has no types
         return True
 
     def _send_file(self, descriptor: int) -> None:
+        is_long = (self.response_length or 0) > LONG_BYTES
+        if is_long:
+            self._hold_back(True)
+        self._send_whole(descriptor)
+        if is_long:
+            self._hold_back(False)
+
+    def _hold_back(self, is_on: bool) -> None:
+        """Let TCP send full segments only; or again what there is."""
+        with suppress(OSError):  # other sockets know nothing of it
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, is_on)
+
+    def _send_whole(self, descriptor: int) -> None:
         offset = os.lseek(descriptor, 0, os.SEEK_CUR)
         self.send_headers()
         try:

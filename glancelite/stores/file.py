@@ -23,7 +23,7 @@ from .base import MarkedStore
 
 MARKER = ".glancelite-store"
 PART = ".part"
-BLOCK = 512 << 10
+BLOCK = 1 << 20
 """Bytes of a write, as they come from the intake."""
 _AHEAD = 8 << 20
 """Bytes after which the disk is set to work."""

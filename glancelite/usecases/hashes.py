@@ -14,10 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import Condition, Lock
 
-BLOCK = 512 << 10
+BLOCK = 1 << 20
 """Bytes of a full block: so many that the cost of a step vanishes, so few that several stay in a processor's cache."""
-_MOST_BLOCKS = 6
-_TURN = 16
+_MOST_BLOCKS = 4
+_STEP = 512 << 10
+"""Bytes that a thread hashes before it looks whether somebody wants to answer a request."""
+_TURN = 8
 """Blocks that a hash may take before the hashes of other streams have their turn."""
 
 _NICENESS = 5
@@ -132,7 +134,9 @@ class _Hash:
         _THREADS.submit(self._work)
 
     def now(self, block: Block) -> None:
-        self._hash.update(block.view)
+        for begin in range(0, len(block.view), _STEP):
+            self._hash.update(block.view[begin : begin + _STEP])
+            os.sched_yield()  # whoever answers a request need not wait until Linux would take the processor away
         block.let_go()
 
     def _work(self) -> None:
@@ -144,7 +148,6 @@ class _Hash:
                     return
                 block = self._waiting.popleft()
             self.now(block)
-            os.sched_yield()  # whoever answers a request need not wait until Linux would take the processor away
         _THREADS.submit(self._work)
 
     def finish(self) -> str:

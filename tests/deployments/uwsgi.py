@@ -64,6 +64,7 @@ HANDED_OFF = """
             internal;
             alias {place}/data/{sends_from}/;
             sendfile on;
+            tcp_nopush on;
             etag off;
             add_header ETag $upstream_http_etag;
             add_header Last-Modified $upstream_http_last_modified;
