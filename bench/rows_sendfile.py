@@ -34,7 +34,8 @@ def _watch(suite: Suite, name: str, start: Start) -> Line:
     file, place = suite.data(64), suite.new_place()
     calls = place / "calls"
     try:
-        with start(place, ("strace", "-I2", "-f", "-qq", "-e", "trace=sendfile,sendfile64", "-o", str(calls))) as target:
+        words = ("strace", "-I2", "-f", "-qq", "-e", "trace=sendfile,sendfile64", "-o", str(calls))
+        with start(place, words) as target:
             client = target.client()
             image = client.create()
             client.upload(image["id"], file)
