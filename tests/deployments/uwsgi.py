@@ -42,6 +42,7 @@ http {{
     server {{
         listen 127.0.0.1:{outer};
         client_max_body_size 0;
+        tcp_nopush on;
         include /etc/nginx/uwsgi_params;
         uwsgi_param HTTP_TRANSFER_ENCODING "";
         uwsgi_buffering off;
@@ -64,7 +65,6 @@ HANDED_OFF = """
             internal;
             alias {place}/data/{sends_from}/;
             sendfile on;
-            tcp_nopush on;
             etag off;
             add_header ETag $upstream_http_etag;
             add_header Last-Modified $upstream_http_last_modified;
