@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from glancelite.client.errors import BadData, ClientError
+from glancelite.client.errors import BadData, ClientError, Refused
 from glancelite.domain.fields import BY_NAME
 from glancelite.domain.signature import CERTIFICATE, HASH, KEY_TYPE, SIGNATURE
 from glancelite.errors import GlanceliteError
@@ -20,7 +20,7 @@ from .interrupts import taken_back
 from .output import View, print_one, shows_one
 from .progress import Meter, choose_meter, follow
 from .saving import fetch
-from .service import complain, doing, note, open_images
+from .service import complain, doing, note, open_images, open_members
 from .source import open_source
 from .target import Part
 
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from glancelite.client.images import Image, Images
 
 _OUTPUTS = ("raw", "qcow2")
-_KEPT = ("visibility", "protected", "os_hidden", "min_disk", "min_ram", "tags")
+_KEPT = ("protected", "os_hidden", "min_disk", "min_ram", "tags")
+_KEPT_IN_PLACE = ("owner", "visibility")
+"""What only an image that takes the other's place has of it: whoever may see one may not make one for everybody."""
 _OF_DATA = (SIGNATURE, HASH, KEY_TYPE, CERTIFICATE, "owner_specified.openstack.md5", "owner_specified.openstack.sha256")
 """Properties that say something of the data that was, and would be false of other data."""
 _MEMORY, _SECONDS, _SIZE = 4 << 30, 1 << 24, 1 << 50
@@ -41,7 +43,9 @@ _PIECE = 1 << 20
 @click.option("--to", "output", type=click.Choice(_OUTPUTS), required=True, help="Disk format of the new image.")
 @click.option("--name", help="Name of the new image; that of the other with -FORMAT behind it unless said.")
 @click.option(
-    "--replace", is_flag=True, help="Give it the other's name, and delete the other when the new one is active."
+    "--replace",
+    is_flag=True,
+    help="Give it the other's name, owner and visibility, and delete the other when the new one is active.",
 )
 @click.option("--progress", is_flag=True, help="Show how far it is.")
 @click.option(
@@ -56,7 +60,7 @@ def convert(
     """Make a new image of an image's data in another disk format, by qemu-img on this host.
 
     The data is saved and checked, inspected, converted, uploaded and compared. The new image has the other's
-    properties, tags, visibility and limits. Data that is unsafe to open is not converted.
+    properties, tags and limits, and is yours. Data that is unsafe to open is not converted.
     """
     if replace and name is not None:
         raise click.UsageError("--replace and --name exclude each other.")
@@ -72,7 +76,8 @@ def convert(
             _inspect(found, place / "data", meter)
             _convert(found, Path(program), place, output, meter)
         (place / "data").unlink()
-        fields = _describe(found, output) | {"name": _name(found, output, name, replaces=replace)}
+        fields = _describe(found, output, replaces=replace)
+        fields |= {"name": _name(found, output, name)} if not replace else {}
         with open_source(str(place / output), None) as source, taken_back():
             made = deliver(images, make_image(images, fields), source, _plain(progress))
         is_whole = not replace or _retire(images, found)
@@ -105,6 +110,8 @@ def _check(image: "Image", output: str, *, replaces: bool) -> None:
         raise BadData(f"its disk format is {output} already.")
     if replaces and image.get("protected"):
         raise BadData("it is protected, and could not be replaced.")
+    if replaces and image.get("visibility") == "shared" and open_members(image["id"]).list():
+        raise BadData("it is shared with other projects, which would lose it: leave --replace out.")
 
 
 def _save(images: "Images", image: "Image", path: Path, meter: Meter) -> None:
@@ -142,16 +149,14 @@ def _convert(image: "Image", program: Path, place: Path, output: str, meter: Met
         raise BadData(str(error)) from error
 
 
-def _name(image: "Image", output: str, name: str | None, *, replaces: bool) -> str:
-    old = str(image.get("name") or "")
-    if name is not None:
-        return name
-    return old if replaces else f"{old or image['id']}-{output}"
+def _name(image: "Image", output: str, name: str | None) -> str:
+    return f"{image.get('name') or image['id']}-{output}" if name is None else name
 
 
-def _describe(image: "Image", output: str) -> dict[str, Any]:
-    """The fields of the new image, but for its name."""
-    fields = {name: image[name] for name in _KEPT if image.get(name)}
+def _describe(image: "Image", output: str, *, replaces: bool) -> dict[str, Any]:
+    """The fields of the new image; its name only where that is the other's."""
+    kept = (*_KEPT, *_KEPT_IN_PLACE, "name") if replaces else _KEPT
+    fields = {name: image[name] for name in kept if image.get(name)}
     others = {
         name: value
         for name, value in image.items()
@@ -171,6 +176,8 @@ def _retire(images: "Images", image: "Image") -> bool:
     try:
         images.delete(image["id"])
     except ClientError as error:
+        if isinstance(error, Refused) and error.status == 404:
+            return True
         complain(f"The image {image['id']} was not deleted: {error}")
         return False
     return True

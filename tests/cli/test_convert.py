@@ -66,8 +66,9 @@ def test_the_new_image_has_what_the_other_had(glancelite: Run, name: str, make: 
     done = glancelite("image", "convert", image, "--to", "raw", "--name", f"{name} new", "-f", "json")
 
     old, new = show(glancelite, image), done.json
-    for field in ("tags", "min_disk", "min_ram", "visibility", "protected", "owner", "container_format"):
+    for field in ("tags", "min_disk", "min_ram", "protected", "container_format"):
         assert new[field] == old[field], field
+    assert new["visibility"] == "shared"  # whoever may use an image may not make one for everybody
     assert new["name"] == f"{name} new"
     assert {key: value for key, value in new["properties"].items() if not key.startswith("os_h")} == {
         "os_distro": "debian"
@@ -75,13 +76,32 @@ def test_the_new_image_has_what_the_other_had(glancelite: Run, name: str, make: 
 
 
 def test_replace_leaves_the_new_one_alone(glancelite: Run, name: str, make: Callable[..., str]) -> None:
-    image = make("qcow2")
+    image = make("qcow2", "--public", "--project", "theirs")
 
     done = glancelite("image", "convert", image, "--to", "raw", "--replace", "-f", "json")
 
     assert (done.code, done.json["name"]) == (0, name), done.err
+    assert (done.json["owner"], done.json["visibility"]) == ("theirs", "public")
     assert ids(glancelite, name) == [done.json["id"]]
     assert done.json["id"] != image
+
+
+def test_an_image_without_a_name_is_replaced_by_one_without(
+    glancelite: Run, name: str, make: Callable[..., str]
+) -> None:
+    image = make("qcow2", "--tag", name)
+    glancelite("image", "set", image, "--name", "")
+
+    done = glancelite("image", "convert", image, "--to", "raw", "--replace", "-f", "json")
+
+    assert (done.code, done.json.get("name")) == (0, None), done.err
+
+
+def test_what_is_shared_is_not_taken_away(glancelite: Run, name: str, make: Callable[..., str]) -> None:
+    image = make("qcow2")
+    glancelite("image", "add", "project", image, "friends")
+    assert "it is shared with other projects" in refused(glancelite, name, image, "--to", "raw", "--replace")
+    assert glancelite("image", "convert", image, "--to", "raw").code == 0
 
 
 def refused(glancelite: Run, name: str, *words: str, **env: Any) -> str:

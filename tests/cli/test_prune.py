@@ -62,6 +62,16 @@ def test_hidden_versions_count_and_go(glancelite: Run, name: str, make: Make) ->
     assert ids(glancelite, name) == [newest]
 
 
+@pytest.mark.parametrize("which", ["true", "false"])
+def test_hidden_versions_may_be_asked_for_alone(glancelite: Run, name: str, make: Make, which: str) -> None:
+    hidden, visible = [make("--hidden") for _ in range(2)], [make() for _ in range(2)]
+    words = ("--name", name, "--property", f"os_hidden={which}", "--yes", "-f", "json")
+
+    done = glancelite("image", "prune", "--keep", "1", *words)
+
+    assert gone(done) == [(hidden if which == "true" else visible)[0]]
+
+
 def test_protected_images_and_those_without_data_stay(glancelite: Run, name: str, make: Make) -> None:
     protected = make("--protected")
     old = make()
@@ -114,6 +124,7 @@ def test_on_a_terminal_it_asks(
         (["--keep", "0"], "--keep"),
         (["--older-than", "soon"], "'soon' is not a number of days, nor one with m, h, d or w."),
         (["--older-than", "1y"], "'1y' is not a number of days"),
+        (["--older-than", "999999"], "'999999' is before there were years."),
         (["--keep", "1", "--public", "--private"], "exclude each other"),
         (["--keep", "1", "--property", "limit=1"], "cannot be filtered by a property called 'limit'"),
     ],
@@ -191,6 +202,26 @@ def test_it_goes_on_where_one_cannot_be_deleted(glancelite: Run, canned: Canned)
 
     assert (done.code, done.out, service.deleted) == (1, "1\n", ["1"])
     assert "Cannot delete image 2:" in done.err and "Failed to delete 1 of 2 images." in done.err
+
+
+def test_an_image_that_is_hidden_between_two_looks_counts_once(glancelite: Run, canned: Canned) -> None:
+    service = Ages(canned, 1)
+    canned.answers["GET", "/v2/images"] = lambda handler: handler.say(200, {}, {"images": service.images})
+
+    assert glancelite("image", "prune", "--keep", "1", "--yes", OS_ENDPOINT=canned.url).code == 0
+
+    assert service.deleted == []
+
+
+def test_what_others_own_is_no_failure_where_nobody_knows_whose_it_is(glancelite: Run, canned: Canned) -> None:
+    service = Ages(canned, 1, 2, 3)
+    canned.answers["DELETE", "/v2/images/1"] = (403, {}, {"message": "It is another's."})
+
+    done = glancelite("image", "prune", "--keep", "1", "--yes", OS_ENDPOINT=canned.url)
+    named = glancelite("image", "prune", "--keep", "1", "--yes", "--project", "p", OS_ENDPOINT=canned.url)
+
+    assert (done.code, "Left alone, being others': 1 image(s)." in done.err) == (0, True), done.err
+    assert (named.code, service.deleted) == (1, ["2", "2"]), named.err
 
 
 def test_what_was_deleted_is_told_when_the_service_goes_away(glancelite: Run, canned: Canned) -> None:
