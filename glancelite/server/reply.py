@@ -97,11 +97,13 @@ class Reply(Response):  # type: ignore[misc] # gunicorn has no types
         return True
 
     def _send_file(self, descriptor: int) -> None:
-        is_long = (self.response_length or 0) > LONG_BYTES
-        if is_long:
-            self._hold_back(True)
-        self._send_whole(descriptor)
-        if is_long:
+        if (self.response_length or 0) <= LONG_BYTES:
+            self._send_whole(descriptor)
+            return
+        self._hold_back(True)
+        try:
+            self._send_whole(descriptor)
+        finally:
             self._hold_back(False)
 
     def _hold_back(self, is_on: bool) -> None:

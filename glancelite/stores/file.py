@@ -118,7 +118,7 @@ class FileStore(MarkedStore, LocalStore):
 
     def _advise(self, descriptor: int, begun: int, size: int) -> None:
         """Have the kernel begin to write what is dirty, so that the fsync finds little left to wait for, and give back
-        the memory of what it has written; large images take twice as long where each page has to be found anew.
+        the memory of what it has written; large images take half as long again where each page is found anew.
         """
         start = max(begun - self._behind, 0)
         with suppress(OSError):  # some file systems take no advice

@@ -52,6 +52,22 @@ def test_files_are_not_for_everybody(files: FileStore) -> None:
     assert stat.S_IMODE((files.directory / "key").stat().st_mode) & 0o027 == 0
 
 
+@pytest.mark.parametrize(("is_read_soon", "behind"), [(False, 32 << 20), (True, 0)])
+def test_what_is_written_is_given_back_behind_unless_it_is_read_soon(
+    tmp_path: Path, local: LocalRegistry, monkeypatch: pytest.MonkeyPatch, is_read_soon: bool, behind: int
+) -> None:
+    store, step = FileStore("file", tmp_path / "images", is_read_soon=is_read_soon), 8 << 20
+    store.attach(local)
+    advised: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda file, begin, length, advice: advised.append((begin, length)))
+
+    store.add("key", [bytes(step)] * 6)
+
+    begun = range(0, 6 * step, step)
+    assert advised == [(max(at - behind, 0), step + min(at, behind)) for at in begun]
+    assert (store.directory / "key").stat().st_size == 6 * step
+
+
 def test_unfinished_bytes_are_listed_under_their_key_and_deleted_with_it(files: FileStore) -> None:
     def blocks() -> Iterator[bytes]:
         yield b"abc"

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import resource
+import socket
 import sys
 import time
 from pathlib import Path
@@ -85,6 +86,15 @@ def sendfiles(environ, start_response, query):
     return answer(start_response, "200 OK", SENT)
 
 
+def held(environ, start_response, query):
+    """Whether TCP was held back at each sendfile, and whether it is on this connection now."""
+    return answer(start_response, "200 OK", [HELD, is_held(environ["gunicorn.socket"])])
+
+
+def is_held(connection):
+    return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK)
+
+
 def correct(environ, start_response, query):
     start_response("200 OK", [("Content-Length", "1000")])
     try:
@@ -126,10 +136,14 @@ def leave(environ, start_response, query):
 
 SENT: list[tuple[int, int]] = []
 """Offset and length of all that the kernel has sent from files."""
+HELD: list[int] = []
+"""Whether TCP was held back then."""
 
 
 def record_sendfile(real):
     def sendfile(out, file, offset, size):
+        with socket.socket(fileno=os.dup(out)) as connection:
+            HELD.append(is_held(connection))
         sent = real(out, file, offset, size)
         SENT.append((offset, sent))
         return sent
@@ -153,6 +167,7 @@ ROUTES = {"break": halves} | {
         stream,
         file,
         sendfiles,
+        held,
         correct,
         short,
         slow,

@@ -1,5 +1,6 @@
 """Responses: sent by the kernel where they come from a file, whole or visibly cut."""
 
+import http.client
 import json
 
 import pytest
@@ -28,6 +29,20 @@ def test_a_range_of_a_file_is_sent_by_the_kernel(start, offset, length):
     calls = sendfiles(target)
     assert calls[0][0] == offset
     assert sum(sent for _, sent in calls) == length
+
+
+@pytest.mark.parametrize(("length", "is_held"), [(4 << 20, 0), ((4 << 20) + 1, 1)])
+def test_a_long_file_leaves_in_full_segments_and_what_follows_at_once(start, length, is_held):
+    target = start()
+    connection = http.client.HTTPConnection(*target.address, timeout=30)
+    connection.request("GET", f"/file?0-{length}")
+    assert connection.getresponse().read() == CONTENT[:length]
+
+    connection.request("GET", "/held")
+    then, now = json.loads(connection.getresponse().read())
+
+    assert (set(then), now) == ({is_held}, 0)
+    connection.close()
 
 
 def test_the_headers_alone_answer_head_and_the_file_is_not_touched(start):
