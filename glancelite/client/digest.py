@@ -27,8 +27,9 @@ class Hashing:
 
     def update(self, piece: bytes) -> None:
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._work, daemon=True)
+            thread.start()
+            self._thread = thread  # not before it runs: Ctrl-C may come meanwhile, and `finish` would wait for nothing
         if piece:
             self._pieces.put(piece)
 

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from cli.sending import PATH, Wrong, ids, show
 from harness import command
 
 from glancelite.cli.interrupts import taken_back
+from glancelite.client.digest import Hashing
 
 
 def start_upload(environ, tmp_path, name, *more):
@@ -112,6 +114,18 @@ def test_a_ctrl_c_in_a_destructor_is_not_lost():
     with pytest.raises(KeyboardInterrupt), taken_back():
         Dropped()
         time.sleep(5)
+
+
+def test_ctrl_c_while_the_hashing_begins_leaves_nothing_to_wait_for(monkeypatch):
+    def interrupted(thread):
+        raise KeyboardInterrupt
+
+    hashing = Hashing("sha512")
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        hashing.update(b"a piece")
+
+    hashing.finish()
 
 
 def test_ctrl_c_before_the_answer_to_the_creation_leaves_nothing(environ, canned, tmp_path):
