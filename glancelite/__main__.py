@@ -13,8 +13,16 @@ def main() -> None:
             return
         except OSError:
             pass  # the command line knows what to say of it
+    import signal
+
+    # There is nothing to take back before the command line is loaded: until then Ctrl-C ends it without a traceback.
+    is_heard = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if is_heard:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     from glancelite.cli import main as run
 
+    if is_heard:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     run()
 
 

@@ -164,8 +164,7 @@ def main() -> NoReturn:
         code = run(sys.argv[1:], Session())
     except KeyboardInterrupt:
         code = 130
-    if code == 130:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C finds nothing to interrupt but the way out
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C finds nothing to interrupt any more but the way out
     sys.exit(code)
 
 

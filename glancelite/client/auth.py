@@ -151,6 +151,8 @@ def _keystone(plugin: str, settings: Settings, who: dict[str, Any]) -> Login:
     try:
         from keystoneauth1 import exceptions, session
         from keystoneauth1.identity import generic, v3
+
+        from .pools import interruptible
     except ImportError as error:
         raise BadAccess(
             "Logging in at Keystone needs keystoneauth1: install it with pip install 'glancelite[keystone]'."
@@ -165,6 +167,8 @@ def _keystone(plugin: str, settings: Settings, who: dict[str, Any]) -> Login:
 
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     keystone = session.Session(auth=auth, verify=verify, cert=cert, timeout=settings.get("timeout"))
+    for adapter in keystone.session.adapters.values():
+        interruptible(adapter.poolmanager)  # type: ignore[attr-defined]
 
     def ask(question: Callable[[], Any]) -> Any:
         try:

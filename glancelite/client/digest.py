@@ -22,7 +22,12 @@ class Hashing:
     def __init__(self, algorithm: str) -> None:
         self.algorithm = algorithm
         self._hash = hashlib.new(algorithm, usedforsecurity=False)
-        self._pieces: queue.Queue[bytes] = queue.Queue(self._WAITING)
+        # Ctrl-C may come at any moment, and leaves a Queue locked for good if it comes in its `put`. SimpleQueue has no
+        # such moment, and no bound: a piece waits for one of the places.
+        self._pieces: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._places: queue.SimpleQueue[None] = queue.SimpleQueue()
+        for _ in range(self._WAITING):
+            self._places.put(None)
         self._thread: threading.Thread | None = None
 
     def update(self, piece: bytes) -> None:
@@ -31,6 +36,7 @@ class Hashing:
             thread.start()
             self._thread = thread  # not before it runs: Ctrl-C may come meanwhile, and `finish` would wait for nothing
         if piece:
+            self._places.get()
             self._pieces.put(piece)
 
     def finish(self) -> str:
@@ -44,6 +50,7 @@ class Hashing:
     def _work(self) -> None:
         while piece := self._pieces.get():
             self._hash.update(piece)
+            self._places.put(None)
 
 
 class Digest:

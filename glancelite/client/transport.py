@@ -7,7 +7,6 @@ often as the setting `retries` says.
 import hashlib
 import json
 import logging
-import os
 import re
 import shlex
 import time
@@ -15,18 +14,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import urllib3
 from urllib3 import exceptions
 
 from .auth import Login, Settings
 from .errors import BadAccess, BadAnswer, ClientError, Refused, Unconnected, Unreachable
+from .pools import PIECE, open_pool
 from .retries import IDEMPOTENT, Retries, read_retry_after
 from .sentence import find_sentence
 
-PIECE = 1 << 20
-CONNECT_SECONDS, READ_SECONDS = 10.0, 300.0
 _SECRETS = ("authorization", "x-auth-token")
 _BODY_SHOWN = 64 << 10
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
@@ -48,7 +46,7 @@ class Transport:
     def __init__(self, login: Login, settings: Settings, agent: str) -> None:
         self.endpoint, self._login, self._agent = login.endpoint, login, agent
         self.identity = login.identity
-        self._pool = _open_pool(login.endpoint, settings)
+        self._pool = open_pool(login.endpoint, settings)
         self._tries = int(settings.get("retries") or 0)
         self.exchanges: list[Exchange] = []
 
@@ -203,43 +201,6 @@ class Download:
             if not piece:
                 return
             yield piece
-
-
-def _open_pool(endpoint: str, settings: Settings) -> urllib3.PoolManager:
-    timeout = settings.get("timeout")
-    options: dict[str, Any] = {
-        "timeout": urllib3.Timeout(connect=timeout or CONNECT_SECONDS, read=timeout or READ_SECONDS),
-        "cert_file": settings.get("cert"),
-        "key_file": settings.get("key"),
-        "ca_certs": settings.get("cacert"),
-        "cert_reqs": "CERT_REQUIRED",
-        "maxsize": 1,
-        "blocksize": PIECE,
-    }
-    if settings.get("verify") is False:
-        options |= {"cert_reqs": "CERT_NONE", "ca_certs": None}
-        urllib3.disable_warnings(exceptions.InsecureRequestWarning)
-    gate = _find_gate(endpoint)
-    if not gate:
-        return urllib3.PoolManager(**options)
-    try:
-        parts = urlsplit(gate if "://" in gate else f"http://{gate}")
-        if parts.username:
-            who = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            options["proxy_headers"] = urllib3.make_headers(proxy_basic_auth=who)
-        return urllib3.ProxyManager(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", **options)
-    except (ValueError, exceptions.HTTPError) as error:
-        raise BadAccess(f"The proxy of the environment cannot be used: {error}") from error
-
-
-def _find_gate(endpoint: str) -> str | None:
-    """The HTTP proxy that the environment wants between us and this endpoint."""
-    if not any(name.lower().endswith("_proxy") for name in os.environ):
-        return None
-    from urllib.request import getproxies, proxy_bypass
-
-    parts = urlsplit(endpoint)
-    return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
 
 
 @contextmanager

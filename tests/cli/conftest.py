@@ -45,7 +45,6 @@ WITH_GLANCE = ("test_images", "test_create", "test_save", "test_members", "test_
 """Modules whose tests are run against a real Glance too, but for those of `BEYOND_GLANCE`."""
 
 BEYOND_GLANCE: dict[str, str] = {
-    "test_ctrl_c_ends_with_130": "on a busy machine it ended with 1 there once, which is not understood yet",
     "test_a_failed_upload_says_why_and_leaves_no_image": "the sentence is ours; Glance's is told as well",
     "test_what_the_service_refuses_to_change_is_said_in_its_words": "the sentence is ours; Glance's is told as well",
 }

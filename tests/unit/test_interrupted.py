@@ -1,0 +1,85 @@
+"""Ctrl-C at every step of the client's own code and of the queues it uses: nothing is left that the end waits for."""
+
+import itertools
+import queue
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from glancelite.client import digest, pools
+from glancelite.client.digest import Hashing
+from glancelite.client.pools import open_pool
+
+OURS = {module.__file__ for module in (digest, pools, queue)}
+
+
+def is_interrupted(step: int, act: Callable[[], object]) -> bool:
+    """Do it, with Ctrl-C at that step of it; is there such a step?"""
+    steps = itertools.count()
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        frame.f_trace_opcodes = True
+        if event == "opcode" and frame.f_code.co_filename in OURS and next(steps) == step:
+            raise KeyboardInterrupt
+        return trace
+
+    sys.settrace(trace)
+    try:
+        act()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(None)
+    return False
+
+
+def ends(act: Callable[[], object]) -> bool:
+    thread = threading.Thread(target=act, daemon=True)
+    thread.start()
+    thread.join(10)
+    return not thread.is_alive()
+
+
+def hash_pieces(hashing: Hashing) -> None:
+    for _ in range(6):
+        hashing.update(b"a piece" * 1000)
+    hashing.finish()
+
+
+def test_hashing_ends_wherever_it_was_interrupted():
+    for step in itertools.count():
+        hashing = Hashing("sha512")
+        is_last = not is_interrupted(step, lambda it=hashing: hash_pieces(it))
+        assert ends(hashing.finish), f"step {step}"
+        if is_last:
+            break
+    assert step > 100
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_connections_are_closed_wherever_their_use_was_interrupted(scheme):
+    def use(pool):
+        for _ in range(2):
+            pool._put_conn(pool._get_conn())
+
+    for step in itertools.count():
+        pool = open_pool(f"{scheme}://127.0.0.1:1", {}).connection_from_url(f"{scheme}://127.0.0.1:1")
+        is_last = not is_interrupted(step, lambda it=pool: use(it))
+        assert ends(pool.close), f"step {step}"
+        if is_last:
+            break
+    assert step > 20
+
+
+def test_a_pool_keeps_one_connection_and_gives_it_again():
+    pool = open_pool("http://127.0.0.1:1", {}).connection_from_url("http://127.0.0.1:1")
+    first, second = pool._get_conn(), pool._get_conn()
+    pool._put_conn(first)
+    pool._put_conn(second)
+
+    assert pool._get_conn() is first
+    assert pool._get_conn() not in (first, second)
