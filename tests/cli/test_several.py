@@ -36,9 +36,33 @@ def image(run, name, disk):
     return run("image", "create", name, "--file", disk, "-f", "value", "-c", "id").out.strip()
 
 
-def test_an_import_is_waited_for(run, name, disk, tmp_path):
-    made = run("image", "create", name, "--file", disk, "--import", "--store", "slow", "--wait", "-f", "json").json
+@pytest.fixture
+def imported(request, name):
+    """Has an image of a new name imported by `act(name)`. Now and then a Glance loses the task of an import, which then
+    stays pending for good: there it is done again, with another image."""
+    is_glance = request.node.callspec.params["endpoint"] == "glance"
 
+    def imported(act):
+        for left in (2, 1, 0) if is_glance else (0,):
+            try:
+                return act(f"{name}-{left}")
+            except AssertionError as error:
+                if not left or "has not ended" not in str(error):
+                    raise
+
+    return imported
+
+
+WAIT = ("--wait", "--wait-timeout", "60")
+
+
+def test_an_import_is_waited_for(run, imported, disk, tmp_path):
+    def create(name):
+        return run("image", "create", name, "--file", disk, "--import", "--store", "slow", *WAIT, "-f", "json").json
+
+    made = imported(create)
+
+    name = made["name"]
     assert (made["status"], made["size"]) == ("active", disk.stat().st_size)
     run("image", "save", name, "--file", "copy.img")
     assert (tmp_path / "copy.img").read_bytes() == disk.read_bytes()
@@ -47,23 +71,31 @@ def test_an_import_is_waited_for(run, name, disk, tmp_path):
     assert task["ID"] in [row["ID"] for row in run("image", "task", "list", "-f", "json").json]
 
 
-def test_staged_data_is_imported_into_all_stores(run, name, disk):
-    run("image", "create", name)
-    run("image", "stage", name, "--file", disk)
+def test_staged_data_is_imported_into_all_stores(run, imported, disk):
+    def import_staged(name):
+        run("image", "create", name)
+        run("image", "stage", name, "--file", disk)
+        run("image", "import", name, "--all-stores", *WAIT)
+        return name
 
-    run("image", "import", name, "--all-stores", "--wait")
+    name = imported(import_staged)
 
     listed = run("image", "list", "--name", name, "--include-stores", "-f", "json").json
     assert [set(row["Stores"].split(",")) for row in listed] == [{"fast", "slow"}]
 
 
-def test_a_copy_is_made_and_taken_out_again(run, image):
-    run("image", "import", image, "--method", "copy-image", "--store", "slow", "--wait")
-    assert len(run("image", "location", "list", image, "-f", "json").json) == 2
+def test_a_copy_is_made_and_taken_out_again(run, imported, disk):
+    def copy(name):
+        run("image", "create", name, "--file", disk)
+        run("image", "import", name, "--method", "copy-image", "--store", "slow", *WAIT)
+        return name
 
-    run("image", "delete", image, "--store", "slow")
+    name = imported(copy)
+    assert len(run("image", "location", "list", name, "-f", "json").json) == 2
 
-    assert len(run("image", "location", "list", image, "-f", "json").json) == 1
+    run("image", "delete", name, "--store", "slow")
+
+    assert len(run("image", "location", "list", name, "-f", "json").json) == 1
 
 
 def test_an_image_is_not_taken_out_of_its_last_store(run, image, name):

@@ -2,10 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,8 @@ def loaded(python: Path, program: str, script: str) -> Iterator[Run]:
     """A program that is loaded once, in a process that is forked for each command: most of a command is loading."""
     words, is_free = [python, Path(__file__).with_name(script)], threading.Lock()
     bare = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-    with subprocess.Popen(words, env=bare, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(words, env=bare, text=True, start_new_session=True, **pipes) as process:
         assert process.stdin and process.stdout
 
         def run(words: list[str], environ: Mapping[str, str | None], folder: Path) -> Done:
@@ -67,13 +69,16 @@ def loaded(python: Path, program: str, script: str) -> Iterator[Run]:
                 process.stdin.write(json.dumps({"words": words, "environ": given, "folder": str(folder)}) + "\n")
                 process.stdin.flush()
                 answer = json.loads(process.stdout.readline())
-            finally:
-                is_free.release()
+            except BaseException:  # a command that nobody waits for any more: those that come run alone
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+            is_free.release()
             out, err = (answer[name].encode("latin-1") for name in ("out", "err"))
             return Done(answer["code"], out, err.decode())
 
         yield run
-        process.stdin.close()
+        with suppress(BrokenPipeError):
+            process.stdin.close()
 
 
 def run_alone(words: Sequence[str | Path], environ: dict[str, str], cwd: Path, stdin: Any) -> Done:
