@@ -36,11 +36,11 @@ class BlobQueries(MemberQueries):
 
     def begin_blob(self, context: Context, intent: Intent) -> int | None:
         with self._transaction():
-            if not self._is_alive(intent.process):
-                raise RegistryUnavailable(reason="the lease of this process has ended and is being renewed")
-            if self._blob_state(intent.key) is None:
+            if self._make_busy(intent):
                 self._enter(intent)
                 self._require_task(intent)
+            else:
+                self._require_begun(intent)
             declared = intent.declared or 0
             return self._room(intent, {SIZE.name: declared, STAGE.name: declared, UPLOADING.name: 1})
 
@@ -50,37 +50,51 @@ class BlobQueries(MemberQueries):
         if intent.task is not None and self._row(TaskRow.select(TaskRow.id).where(mine)) is None:
             raise TaskLost(task_id=intent.task)
 
-    def _enter(self, intent: Intent) -> None:
+    def _make_busy(self, intent: Intent) -> int:
+        """Have the image go from `expect` to `to`, if it is as the intent says, the process lives, and it was not asked
+        for this blob before. One statement: every upload begins with it."""
         formats = {
             name: getattr(intent, name)
             for name in ("disk_format", "container_format")
             if getattr(intent, name) is not None
         }
 
-        def begin() -> peewee.Query:
+        def build() -> peewee.Query:
             busy = {"status": value_of("to"), "updated_at": self._now, "revision": ImageRow.revision + 1}
             ready = (ImageRow.id == value_of("image_id")) & (ImageRow.status == value_of("expect"))
             for name in formats:
                 ready &= getattr(ImageRow, name) == value_of(name)
-            return ImageRow.update(busy).where(ready)
+            living = ProcessRow.select(ProcessRow.id).where(ProcessRow.id == value_of("process"))
+            same = BlobRow.select(BlobRow.key).where(BlobRow.key == value_of("key"))
+            return ImageRow.update(busy).where(ready & peewee.fn.EXISTS(living) & ~peewee.fn.EXISTS(same))
 
-        which = {"image_id": intent.image_id, "expect": intent.expect, "to": intent.to}
-        if not self._run(("begin", *formats), begin, **which, **formats).rowcount:
-            image = self._read_standing(intent.image_id)
-            if image.status == intent.expect:
-                raise ChangedMeanwhile(image_id=image.id)
-            raise StatusConflict(image_id=image.id, status=image.status, wanted=intent.to)
+        names = ("image_id", "expect", "to", "process", "key")
+        return self._count(("begin", *formats), build, **{name: getattr(intent, name) for name in names}, **formats)
+
+    def _require_begun(self, intent: Intent) -> None:
+        """Raise why the image could not be made busy, unless this blob was begun before and its answer was lost."""
+        if not self._is_alive(intent.process):
+            raise RegistryUnavailable(reason="the lease of this process has ended and is being renewed")
+        if self._blob_state(intent.key) is not None:
+            return
+        image = self._read_standing(intent.image_id)
+        if image.status == intent.expect:
+            raise ChangedMeanwhile(image_id=image.id)
+        raise StatusConflict(image_id=image.id, status=image.status, wanted=intent.to)
+
+    def _enter(self, intent: Intent) -> None:
+        """Note the work on the image, and its blob, which counts for the image's owner."""
         work = {"id": intent.key, "kind": intent.kind, "image_id": intent.image_id, "process": intent.process}
         self._insert("insert work", WorkRow, work | {"status": intent.to, "if_lost": intent.if_lost})
         blob = {"key": intent.key, "store": intent.store, "state": "writing", "image_id": intent.image_id}
         size = {"size": intent.declared or 0, "process": intent.process, "is_unlinked": False}
-        self._insert("insert blob", BlobRow, blob | size | {"project": self._owner(intent.image_id)})
+        self._insert("insert blob", BlobRow, blob | size, project=self._owner_of("image_id"))
+
+    def _owner_of(self, name: str) -> peewee.Query:
+        return ImageRow.select(ImageRow.owner).where(ImageRow.id == value_of(name))
 
     def _owner(self, image_id: str) -> str | None:
-        def build() -> peewee.Query:
-            return ImageRow.select(ImageRow.owner).where(ImageRow.id == value_of("image_id"))
-
-        row = self._run("owner", build, image_id=image_id).fetchone()
+        row = self._run("owner", lambda: self._owner_of("image_id"), image_id=image_id).fetchone()
         return row[0] if row else None
 
     def commit_blob(self, context: Context, intent: Intent, content: Content, url: str) -> Image:

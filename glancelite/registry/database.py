@@ -246,9 +246,9 @@ class Connected:
         count: int = self._run(name, build, **values).rowcount
         return count
 
-    def _insert(self, name: str, table: Any, columns: Mapping[str, Any]) -> None:
-        """Insert a row; the same columns under the same name each time."""
-        self._run(name, lambda: table.insert({column: value_of(column) for column in columns}), **columns)
+    def _insert(self, name: str, table: Any, columns: Mapping[str, Any], **found: peewee.Query) -> None:
+        """Insert a row; the same columns under the same name each time. `found`: columns that the database looks up."""
+        self._run(name, lambda: table.insert({column: value_of(column) for column in columns} | found), **columns)
 
     def _rows(self, query: peewee.Query) -> Sequence[tuple[Any, ...]]:
         rows: Sequence[tuple[Any, ...]] = self._db.execute(query).fetchall()

@@ -5,6 +5,7 @@ for the hashes when they fall behind; the last one to come free is taken first, 
 """
 
 import hashlib
+import mmap
 import os
 import queue
 import threading
@@ -47,7 +48,7 @@ class Blocks:
         """A block to fill; waits for one where all are in use."""
         if self._free.empty() and self._made < _MOST_BLOCKS:
             self._made += 1
-            return Block(bytearray(self._size), self)
+            return Block(_make_buffer(self._size), self)
         return self._free.get()
 
     def let_go(self, block: "Block") -> None:
@@ -65,10 +66,15 @@ class Blocks:
             self._free.get()
 
 
+def _make_buffer(size: int) -> "bytearray | mmap.mmap":
+    """A full block's lies on whole pages: from other places a store could not write it past the page cache."""
+    return bytearray(size) if size < BLOCK else mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+
+
 class Block:
     """A piece of a stream. It is for whoever fills it and for `users` others; each lets go of it."""
 
-    def __init__(self, buffer: bytearray, owner: Blocks) -> None:
+    def __init__(self, buffer: "bytearray | mmap.mmap", owner: Blocks) -> None:
         self.buffer, self._owner = memoryview(buffer), owner
         self.view = self.buffer[:0]
         self.users = 0

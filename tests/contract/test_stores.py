@@ -1,20 +1,27 @@
 """The file store and the memory store."""
 
 import errno
+import io
+import mmap
 import os
+import random
+import re
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from contract.store_contract import StoreContract, names, read
 
+from glancelite.domain.image import Image
 from glancelite.domain.ports import Store
 from glancelite.errors import GlanceliteError, StoreFull, StoreUnavailable
 from glancelite.registry.local import LocalRegistry
 from glancelite.stores.file import MARKER, FileStore
 from glancelite.stores.memory import MemoryStore
+from glancelite.usecases.intake import Limits, Stream
 
 
 @pytest.fixture
@@ -52,20 +59,82 @@ def test_files_are_not_for_everybody(files: FileStore) -> None:
     assert stat.S_IMODE((files.directory / "key").stat().st_mode) & 0o027 == 0
 
 
-@pytest.mark.parametrize(("is_read_soon", "behind"), [(False, 32 << 20), (True, 0)])
-def test_what_is_written_is_given_back_behind_unless_it_is_read_soon(
-    tmp_path: Path, local: LocalRegistry, monkeypatch: pytest.MonkeyPatch, is_read_soon: bool, behind: int
+@pytest.mark.parametrize("is_read_soon", [False, True])
+def test_all_but_the_beginning_passes_by_the_page_cache_unless_it_is_read_soon(
+    tmp_path: Path, local: LocalRegistry, is_read_soon: bool
 ) -> None:
-    store, step = FileStore("file", tmp_path / "images", is_read_soon=is_read_soon), 8 << 20
+    store, place = FileStore("file", tmp_path / "images", is_read_soon=is_read_soon), tmp_path / "images"
     store.attach(local)
+    seen: list[bool] = []
+
+    def blocks() -> Iterator[memoryview]:
+        for _ in range(20):
+            yield whole_pages()
+            seen.append(passes_by_cache(place / "key.part"))
+
+    store.add("key", blocks())
+
+    assert seen == [may_pass_by_cache(place) and not is_read_soon and number >= 8 for number in range(1, 21)]
+    assert (place / "key").read_bytes() == bytes(whole_pages()) * 20
+
+
+@pytest.mark.parametrize("odd", [1, 511, 4097, (1 << 20) - 1])
+def test_what_fills_no_whole_pages_is_kept_as_it_came(files: FileStore, odd: int) -> None:
+    blocks = [whole_pages()] * 10 + [whole_pages()[:odd]] + [whole_pages()] * 10 + [whole_pages()[:odd]]
+
+    files.add("key", blocks)
+
+    assert (files.directory / "key").read_bytes() == b"".join(blocks)
+
+
+def test_blocks_of_the_intake_pass_by_the_page_cache(files: FileStore) -> None:
+    image = Image(id="x", disk_format="raw", container_format="bare")
+    stream, seen = Stream(image, io.BytesIO(bytes(20 << 20)), Limits(cap=1 << 30)), []
+
+    def blocks() -> Iterator[memoryview]:
+        for block in stream:
+            yield block
+            seen.append(passes_by_cache(files.directory / "key.part"))
+
+    files.add("key", blocks())
+    stream.close()
+
+    assert seen[8:] == [may_pass_by_cache(files.directory)] * 12
+
+
+def test_the_disk_is_set_to_work_while_data_comes(files: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
     advised: list[tuple[int, int]] = []
     monkeypatch.setattr(os, "posix_fadvise", lambda file, begin, length, advice: advised.append((begin, length)))
 
-    store.add("key", [bytes(step)] * 6)
+    files.add("key", [bytes(8 << 20)] * 3)
 
-    begun = range(0, 6 * step, step)
-    assert advised == [(max(at - behind, 0), step + min(at, behind)) for at in begun]
-    assert (store.directory / "key").stat().st_size == 6 * step
+    assert advised == [(0, 8 << 20), (8 << 20, 8 << 20), (16 << 20, 8 << 20)]
+
+
+def whole_pages() -> memoryview:
+    """A block as the intake makes it."""
+    pages = mmap.mmap(-1, 1 << 20)
+    pages.write(random.Random(7).randbytes(1 << 20))
+    return memoryview(pages)
+
+
+def passes_by_cache(file: Path) -> bool:
+    """Was this file, which this process has open, opened so, or is it by now?"""
+    for entry in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            if entry.readlink() == file:
+                flags = re.search(r"flags:\s*([0-7]+)", (Path("/proc/self/fdinfo") / entry.name).read_text())
+                assert flags
+                return bool(int(flags[1], 8) & os.O_DIRECT)
+    raise AssertionError(f"{file} is not open")
+
+
+def may_pass_by_cache(place: Path) -> bool:
+    try:
+        os.close(os.open(place / "probe", os.O_WRONLY | os.O_CREAT | os.O_DIRECT))
+    except OSError:
+        return False
+    return True
 
 
 def test_unfinished_bytes_are_listed_under_their_key_and_deleted_with_it(files: FileStore) -> None:
