@@ -24,7 +24,7 @@ from .base import MarkedStore
 
 MARKER = ".glancelite-store"
 PART = ".part"
-BLOCK = 1 << 20
+BLOCK = 2 << 20
 """Bytes of a write, as they come from the intake."""
 _AHEAD = 8 << 20
 """Bytes after which the disk is set to work, and what follows passes by the page cache."""

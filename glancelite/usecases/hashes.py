@@ -15,12 +15,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import Condition, Lock
 
-BLOCK = 1 << 20
+BLOCK = 2 << 20
 """Bytes of a full block: so many that the cost of a step vanishes, so few that several stay in a processor's cache."""
-_MOST_BLOCKS = 4
+_FIRST_BLOCK = 1 << 20
+"""Bytes of a stream's first block, the only one that a slow stream needs."""
+_MOST_BLOCKS = 3
 _STEP = 512 << 10
 """Bytes that a thread hashes before it looks whether somebody wants to answer a request."""
-_TURN = 8
+_TURN = 4
 """Blocks that a hash may take before the hashes of other streams have their turn."""
 
 _NICENESS = 5
@@ -46,10 +48,11 @@ class Blocks:
 
     def take(self) -> "Block":
         """A block to fill; waits for one where all are in use."""
-        if self._free.empty() and self._made < _MOST_BLOCKS:
-            self._made += 1
-            return Block(_make_buffer(self._size), self)
-        return self._free.get()
+        if not self._free.empty() or self._made == _MOST_BLOCKS:
+            return self._free.get()
+        size = self._size if self._made else min(self._size, _FIRST_BLOCK)
+        self._made += 1
+        return Block(_make_buffer(size), self)
 
     def let_go(self, block: "Block") -> None:
         with self._lock:
@@ -67,8 +70,8 @@ class Blocks:
 
 
 def _make_buffer(size: int) -> "bytearray | mmap.mmap":
-    """A full block's lies on whole pages: from other places a store could not write it past the page cache."""
-    return bytearray(size) if size < BLOCK else mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    """A large one lies on whole pages: from other places a store could not write it past the page cache."""
+    return bytearray(size) if size < _FIRST_BLOCK else mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
 
 class Block:
