@@ -55,6 +55,7 @@ NGINX_SERVER = """
     server {{
         listen 127.0.0.1:{outer};
         client_max_body_size 0;
+        client_body_buffer_size 4m;
         tcp_nopush on;
         include /etc/nginx/uwsgi_params;
         uwsgi_param HTTP_TRANSFER_ENCODING "";

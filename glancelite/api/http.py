@@ -19,6 +19,8 @@ from ..errors import (
 )
 
 BLOCK = 1 << 20
+_COPIED = 512 << 10
+"""Bytes that are asked for at once where they are copied: so few that they are still in the processor's cache then."""
 
 
 class Readable(Protocol):
@@ -115,7 +117,7 @@ class UploadSource:
         try:
             if self._into is not None:
                 return self._into(buffer) or 0
-            data = self._stream.read(len(buffer))  # a server whose stream cannot fill a buffer
+            data = self._stream.read(min(len(buffer), _COPIED))  # a server whose stream cannot fill a buffer
         except GlanceliteError:
             raise
         except Exception as error:
