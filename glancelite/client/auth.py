@@ -151,12 +151,12 @@ def _keystone(plugin: str, settings: Settings, who: dict[str, Any]) -> Login:
     try:
         from keystoneauth1 import exceptions, session
         from keystoneauth1.identity import generic, v3
-
-        from .pools import interruptible
     except ImportError as error:
         raise BadAccess(
             "Logging in at Keystone needs keystoneauth1: install it with pip install 'glancelite[keystone]'."
         ) from error
+    from .pools import interruptible
+
     trim_endpoint(_need(settings, "auth_url", "password"))
     auth = getattr(generic, plugin, None) or getattr(v3, plugin)
     auth = auth(auth_url=settings["auth_url"], **who)

@@ -2,6 +2,8 @@
 
 import itertools
 import queue
+import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -48,6 +50,26 @@ def hash_pieces(hashing: Hashing) -> None:
     for _ in range(6):
         hashing.update(b"a piece" * 1000)
     hashing.finish()
+
+
+PRESSED_WHILE_LOADING = """
+import os, signal, sys
+from glancelite.__main__ import main
+
+class Pressing:
+    def find_spec(self, name, path, target=None):
+        if name == "glancelite.cli":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Pressing())
+main()
+"""
+
+
+def test_ctrl_c_while_the_command_line_is_loaded_ends_it_without_a_word():
+    done = subprocess.run([sys.executable, "-c", PRESSED_WHILE_LOADING], capture_output=True, timeout=30, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")
 
 
 def test_hashing_ends_wherever_it_was_interrupted():
