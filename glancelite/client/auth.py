@@ -155,7 +155,7 @@ def _keystone(plugin: str, settings: Settings, who: dict[str, Any]) -> Login:
         raise BadAccess(
             "Logging in at Keystone needs keystoneauth1: install it with pip install 'glancelite[keystone]'."
         ) from error
-    from .pools import interruptible
+    from .pools import make_interruptible
 
     trim_endpoint(_need(settings, "auth_url", "password"))
     auth = getattr(generic, plugin, None) or getattr(v3, plugin)
@@ -168,7 +168,7 @@ def _keystone(plugin: str, settings: Settings, who: dict[str, Any]) -> Login:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     keystone = session.Session(auth=auth, verify=verify, cert=cert, timeout=settings.get("timeout"))
     for adapter in keystone.session.adapters.values():
-        interruptible(adapter.poolmanager)  # type: ignore[attr-defined]
+        make_interruptible(adapter)
 
     def ask(question: Callable[[], Any]) -> Any:
         try:

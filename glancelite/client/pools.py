@@ -47,6 +47,13 @@ def interruptible(manager: urllib3.PoolManager) -> urllib3.PoolManager:
     return manager
 
 
+def make_interruptible(adapter: Any) -> None:
+    """The same for the pools of an adapter of requests, behind a proxy or not."""
+    interruptible(adapter.poolmanager)
+    find = adapter.proxy_manager_for
+    adapter.proxy_manager_for = lambda *arguments, **options: interruptible(find(*arguments, **options))
+
+
 def open_pool(endpoint: str, settings: Settings) -> urllib3.PoolManager:
     """The connections to one service. Raise BadAccess where the environment's proxy is no URL."""
     timeout = settings.get("timeout")

@@ -22,7 +22,7 @@ from ..errors import (
     StatusConflict,
     TaskLost,
 )
-from .database import value_of
+from .database import Repeatable, value_of
 from .images import DELETED
 from .members import MemberQueries
 from .models import BlobRow, ImageRow, ProcessRow, TaskRow, WorkRow
@@ -53,11 +53,7 @@ class BlobQueries(MemberQueries):
     def _make_busy(self, intent: Intent) -> int:
         """Have the image go from `expect` to `to`, if it is as the intent says, the process lives, and it was not asked
         for this blob before. One statement: every upload begins with it."""
-        formats = {
-            name: getattr(intent, name)
-            for name in ("disk_format", "container_format")
-            if getattr(intent, name) is not None
-        }
+        formats = _formats_of(intent)
 
         def build() -> peewee.Query:
             busy = {"status": value_of("to"), "updated_at": self._now, "revision": ImageRow.revision + 1}
@@ -78,9 +74,11 @@ class BlobQueries(MemberQueries):
         if self._blob_state(intent.key) is not None:
             return
         image = self._read_standing(intent.image_id)
-        if image.status == intent.expect:
+        if image.status != intent.expect:
+            raise StatusConflict(image_id=image.id, status=image.status, wanted=intent.to)
+        if any(getattr(image, name) != value for name, value in _formats_of(intent).items()):
             raise ChangedMeanwhile(image_id=image.id)
-        raise StatusConflict(image_id=image.id, status=image.status, wanted=intent.to)
+        raise Repeatable(reason="what stood in the way of the work is gone")  # a lease was renewed, a rival gave up
 
     def _enter(self, intent: Intent) -> None:
         """Note the work on the image, and its blob, which counts for the image's owner."""
@@ -238,6 +236,12 @@ class BlobQueries(MemberQueries):
             return ProcessRow.select(ProcessRow.id).where(ProcessRow.id == value_of("process"))
 
         return self._run("is alive", build, process=process).fetchone() is not None
+
+
+def _formats_of(intent: Intent) -> dict[str, str]:
+    """The formats that the image must still have."""
+    formats = {"disk_format": intent.disk_format, "container_format": intent.container_format}
+    return {name: value for name, value in formats.items() if value is not None}
 
 
 def _firsts(rows: Iterable[tuple[Any, ...]]) -> tuple[Any, ...]:

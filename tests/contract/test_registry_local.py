@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from contract.registry_contract import RegistryContract
+from contract.registry_rig import CTX, LONG, intent, new
 
 from glancelite.domain.ports import Registry
 from glancelite.registry.database import open_database, sqlite_url
@@ -31,6 +32,27 @@ class TestLocalRegistry(RegistryContract):
     @pytest.fixture
     def registry(self, local: LocalRegistry) -> Registry:
         return local
+
+
+def test_a_lease_that_is_renewed_at_the_last_moment_is_no_change_of_the_image(
+    local: LocalRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, renewals = new(local), []
+
+    def is_alive(process: str) -> bool:
+        """By now it is: it was renewed since the image was looked at."""
+        renewals.append(threading.Thread(target=local.renew_process, args=(process, LONG)))
+        renewals[-1].start()
+        return True
+
+    monkeypatch.setattr(local, "_is_alive", is_alive)
+
+    local.begin_blob(CTX, intent(image, process="late"))
+
+    assert local.show_image(CTX, image.id).status == "saving"
+    for renewal in renewals:
+        renewal.join()
+    assert renewals
 
 
 def test_servers_that_start_at_once_apply_each_migration_once(

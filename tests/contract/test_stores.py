@@ -106,13 +106,20 @@ def test_blocks_of_the_intake_pass_by_the_page_cache(files: FileStore) -> None:
     assert written[-1] == 20 << 20
 
 
-def test_the_disk_is_set_to_work_while_data_comes(files: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("is_read_soon", "behind"), [(False, 32 << 20), (True, 0)])
+def test_what_is_written_is_given_back_behind_unless_it_is_read_soon(
+    tmp_path: Path, local: LocalRegistry, monkeypatch: pytest.MonkeyPatch, is_read_soon: bool, behind: int
+) -> None:
+    store, step = FileStore("file", tmp_path / "images", is_read_soon=is_read_soon), 8 << 20
+    store.attach(local)
     advised: list[tuple[int, int]] = []
     monkeypatch.setattr(os, "posix_fadvise", lambda file, begin, length, advice: advised.append((begin, length)))
 
-    files.add("key", [bytes(8 << 20)] * 3)
+    store.add("key", [bytes(step)] * 6)
 
-    assert advised == [(0, 8 << 20), (8 << 20, 8 << 20), (16 << 20, 8 << 20)]
+    begun = range(0, 6 * step, step)
+    assert advised == [(max(at - behind, 0), step + min(at, behind)) for at in begun]
+    assert (store.directory / "key").stat().st_size == 6 * step
 
 
 def whole_pages() -> memoryview:
@@ -134,11 +141,26 @@ def passes_by_cache(file: Path) -> bool:
 
 
 def may_pass_by_cache(place: Path) -> bool:
+    """Does it lie on a disk of this host, and does its file system take such writes?"""
     try:
         os.close(os.open(place / "probe", os.O_WRONLY | os.O_CREAT | os.O_DIRECT))
     except OSError:
         return False
-    return True
+    return os.major(place.stat().st_dev) != 0
+
+
+def test_nothing_passes_by_the_page_cache_on_another_s_disk(files: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "major", lambda device: 0)
+    seen: list[bool] = []
+
+    def blocks() -> Iterator[memoryview]:
+        for _ in range(10):
+            yield whole_pages()
+            seen.append(passes_by_cache(files.directory / "key.part"))
+
+    files.add("key", blocks())
+
+    assert seen == [False] * 10
 
 
 def test_unfinished_bytes_are_listed_under_their_key_and_deleted_with_it(files: FileStore) -> None:

@@ -11,10 +11,11 @@ from types import FrameType
 from typing import Any
 
 import pytest
+import requests
 
 from glancelite.client import digest, pools
 from glancelite.client.digest import Hashing
-from glancelite.client.pools import open_pool
+from glancelite.client.pools import make_interruptible, open_pool
 
 OURS = {module.__file__ for module in (digest, pools, queue)}
 
@@ -82,14 +83,37 @@ def test_hashing_ends_wherever_it_was_interrupted():
     assert step > 100
 
 
-@pytest.mark.parametrize("scheme", ["http", "https"])
-def test_connections_are_closed_wherever_their_use_was_interrupted(scheme):
+def direct(url: str) -> Any:
+    return open_pool(url, {})
+
+
+def through_proxy(url: str) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(f"{url.partition(':')[0]}_proxy", "http://127.0.0.1:2")
+        return open_pool(url, {})
+
+
+def of_requests(url: str) -> Any:
+    adapter = requests.adapters.HTTPAdapter()
+    make_interruptible(adapter)
+    return adapter.poolmanager
+
+
+def of_requests_through_proxy(url: str) -> Any:
+    adapter = requests.adapters.HTTPAdapter()
+    make_interruptible(adapter)
+    return adapter.proxy_manager_for("http://127.0.0.1:2")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "https://127.0.0.1:1"])
+@pytest.mark.parametrize("manager", [direct, through_proxy, of_requests, of_requests_through_proxy])
+def test_connections_are_closed_wherever_their_use_was_interrupted(manager, url):
     def use(pool):
         for _ in range(2):
             pool._put_conn(pool._get_conn())
 
     for step in itertools.count():
-        pool = open_pool(f"{scheme}://127.0.0.1:1", {}).connection_from_url(f"{scheme}://127.0.0.1:1")
+        pool = manager(url).connection_from_url(url)
         is_last = not is_interrupted(step, lambda it=pool: use(it))
         assert ends(pool.close), f"step {step}"
         if is_last:
