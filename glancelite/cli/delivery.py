@@ -1,9 +1,9 @@
 """How a new image gets its data: by an upload, by staging and an import, or by an import that fetches it. Where that
 fails no image without data is left, unless it is asked for."""
 
+import time
 import uuid
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from glancelite.client.images import Image, Images
 
 _WITHOUT_DATA = ("queued", "saving", "uploading")
+_PAUSES = (0.5, 2.0)
+"""Seconds before what was begun is deleted again, where the service has erred."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +94,24 @@ def make_image(images: "Images", fields: Mapping[str, Any]) -> "Image":
     try:
         return images.create(chosen)
     except (Unreachable, KeyboardInterrupt) as error:
-        if "id" not in fields and not isinstance(error, Unconnected):
-            with suppress(ClientError):
-                images.delete(chosen["id"])
+        if "id" not in fields and not isinstance(error, Unconnected) and _withdraw(images, chosen["id"]):
+            why = "interrupted" if isinstance(error, KeyboardInterrupt) else "its answer was lost"
+            note(f"Cannot create image '{fields.get('name')}': {why}. The image was deleted again.")
         raise
+
+
+def _withdraw(images: "Images", image_id: str) -> bool:
+    """Delete an image of whose creation nothing was heard, which may come to pass a moment later; was there one?"""
+    for pause in (_PAUSES[0], 0):
+        try:
+            images.delete(image_id)
+        except ClientError as error:
+            if not isinstance(error, Refused) or (error.status < 500 and error.status != 404):
+                break
+            time.sleep(pause)
+        else:
+            return True
+    return False
 
 
 def deliver(images: "Images", image: "Image", source: Source | None, delivery: Delivery) -> "Image":
@@ -147,11 +163,23 @@ def _settle(images: "Images", image: "Image", delivery: Delivery, *, is_staged: 
             return f"The image is {status}; it was left as it is."
         if delivery.keeps_queued and status in _WITHOUT_DATA:
             return "The image was left queued."
-        _delete(images, image)
+        _delete_patiently(images, image)
         return "The image was deleted again."
     except ClientError as error:
         is_gone = isinstance(error, Refused) and error.status == 404
         return "The image is gone." if is_gone else f"The image may be left on the service: {error}"
+
+
+def _delete_patiently(images: "Images", image: "Image") -> None:
+    """Delete it; again where the service errs: a Glance that was cut off a moment ago is still giving up the data."""
+    for pause in _PAUSES:
+        try:
+            return _delete(images, image)
+        except Refused as refused:
+            if refused.status < 500:
+                raise
+        time.sleep(pause)
+    return _delete(images, image)
 
 
 def _delete(images: "Images", image: "Image") -> None:

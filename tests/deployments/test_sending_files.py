@@ -65,14 +65,17 @@ def test_a_whole_image_comes_with_what_we_tell_of_it(site: Any) -> None:
     "kind", [pytest.param(kind, marks=pytest.mark.needs(*needs), id=name) for name, (kind, needs) in SERVERS.items()]
 )
 def test_it_is_the_web_server_that_sends_the_file(start_site: Callable[..., Any], kind: type[Any]) -> None:
-    """One that may send other files only has nothing to send."""
+    """One that may send other files only has nothing to send. Apache then closes the connection without saying so."""
     site = start_site(type("Elsewhere", (kind,), {"sends_from": "elsewhere"}))
     api = Api(site.url)
     image = api.create_with(b"0123456789")
 
-    assert api.get(image["file"]).status in (300, 403, 404)
-    assert api.get(image["file"], range="bytes=4-").status in (300, 403, 404)
-    assert api.get(image["file"], range="bytes=4-", if_range=f'"{image["os_hash_value"]}"').body == b"456789"
+    def get(**headers: str) -> Any:
+        return api.get(image["file"], connection="close", **headers)
+
+    assert get().status in (300, 403, 404)
+    assert get(range="bytes=4-").status in (300, 403, 404)
+    assert get(range="bytes=4-", if_range=f'"{image["os_hash_value"]}"').body == b"456789"
 
 
 def test_nobody_gets_at_the_files_without_us(site: Any) -> None:
