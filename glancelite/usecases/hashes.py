@@ -17,9 +17,9 @@ from threading import Condition, Lock
 
 BLOCK = 2 << 20
 """Bytes of a full block: so many that the cost of a step vanishes, so few that several stay in a processor's cache."""
-_FIRST_BLOCK = 1 << 20
-"""Bytes of a stream's first block, the only one that a slow stream needs."""
-_MOST_BLOCKS = 3
+_SMALL_BLOCK, _SMALL_BLOCKS = 1 << 20, 2
+"""Bytes of a stream's first blocks, and how many they are: a slow stream needs no others."""
+_MOST_BLOCKS = 4
 _STEP = 512 << 10
 """Bytes that a thread hashes before it looks whether somebody wants to answer a request."""
 _TURN = 4
@@ -50,7 +50,7 @@ class Blocks:
         """A block to fill; waits for one where all are in use."""
         if not self._free.empty() or self._made == _MOST_BLOCKS:
             return self._free.get()
-        size = self._size if self._made else min(self._size, _FIRST_BLOCK)
+        size = self._size if self._made >= _SMALL_BLOCKS else min(self._size, _SMALL_BLOCK)
         self._made += 1
         return Block(_make_buffer(size), self)
 
@@ -71,7 +71,7 @@ class Blocks:
 
 def _make_buffer(size: int) -> "bytearray | mmap.mmap":
     """A large one lies on whole pages: from other places a store could not write it past the page cache."""
-    return bytearray(size) if size < _FIRST_BLOCK else mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return bytearray(size) if size < _SMALL_BLOCK else mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
 
 class Block:
