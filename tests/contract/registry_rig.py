@@ -22,9 +22,11 @@ DATA = Content(size=10, checksum="c" * 32, os_hash_algo="sha512", os_hash_value=
 
 
 def new(registry: Registry, **values: Any) -> Image:
-    """A new image of project `mine`."""
+    """A new image of project `mine`, younger than those before: SQLite's clock counts milliseconds."""
     image = Image(**({"id": str(uuid.uuid4()), "owner": "mine"} | values))
-    return registry.create_image(CTX, image)
+    made = registry.create_image(CTX, image)
+    time.sleep(0.001)
+    return made
 
 
 def intent(image: Image, **values: Any) -> Intent:
