@@ -55,7 +55,6 @@ NGINX_SERVER = """
     server {{
         listen 127.0.0.1:{outer};
         client_max_body_size 0;
-        client_body_buffer_size 4m;
         tcp_nopush on;
         include /etc/nginx/uwsgi_params;
         uwsgi_param HTTP_TRANSFER_ENCODING "";
@@ -65,6 +64,7 @@ NGINX_SERVER = """
         location / {{
             if ($http_transfer_encoding) {{ return 418; }}
             uwsgi_request_buffering off;
+            client_body_buffer_size 4m;
             uwsgi_pass 127.0.0.1:{inner};
         }}
         location @chunked {{
