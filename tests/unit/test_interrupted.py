@@ -1,5 +1,6 @@
 """Ctrl-C at every step of the client's own code and of the queues it uses: nothing is left that the end waits for."""
 
+import gc
 import itertools
 import queue
 import signal
@@ -30,6 +31,7 @@ def is_interrupted(step: int, act: Callable[[], object]) -> bool:
             raise KeyboardInterrupt
         return trace
 
+    gc.disable()  # what is thrown away meanwhile is no step of it
     sys.settrace(trace)
     try:
         act()
@@ -37,6 +39,7 @@ def is_interrupted(step: int, act: Callable[[], object]) -> bool:
         return True
     finally:
         sys.settrace(None)
+        gc.enable()
     return False
 
 
