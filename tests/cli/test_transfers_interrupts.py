@@ -33,6 +33,17 @@ def press(started):
     os.kill(started[0].pid, signal.SIGINT)
 
 
+def hanging(started):
+    """Answers nothing to what it presses Ctrl-C on."""
+
+    def hang(handler):
+        press(started)
+        time.sleep(1)
+        handler.close_connection = True
+
+    return hang
+
+
 def run_pressed(canned, started, environ, cwd, *words):
     """Run it against a canned service that presses Ctrl-C on what is in `started`; it, and what it said on stderr."""
     with subprocess.Popen(
@@ -67,17 +78,12 @@ def test_a_second_ctrl_c_does_not_stop_the_cleaning_up(environ, canned, disk, tm
     service = Wrong(canned)
     started: list = []
 
-    def hang(handler):
-        press(started)
-        time.sleep(1)
-        handler.close_connection = True
-
     def answer_late(handler):
         press(started)
         time.sleep(0.3)
         handler.say(200, {}, service.image)
 
-    canned.answers |= {("PUT", f"{PATH}/file"): hang, ("GET", PATH): answer_late}
+    canned.answers |= {("PUT", f"{PATH}/file"): hanging(started), ("GET", PATH): answer_late}
     process, err = run_pressed(canned, started, environ, tmp_path, "image", "create", "x", "--file", str(disk))
 
     assert process.returncode == 130, err
@@ -91,16 +97,11 @@ def test_an_image_that_a_service_cannot_delete_yet_is_deleted_a_moment_later(env
     service = Wrong(canned)
     started: list = []
 
-    def hang(handler):
-        press(started)
-        time.sleep(1)
-        handler.close_connection = True
-
     def err(handler):
         canned.answers["DELETE", PATH] = (204, {}, b"")
         handler.say(500, {}, b"The server has either erred or is incapable of performing the requested operation.")
 
-    canned.answers |= {("PUT", f"{PATH}/file"): hang, ("DELETE", PATH): err}
+    canned.answers |= {("PUT", f"{PATH}/file"): hanging(started), ("DELETE", PATH): err}
     process, said = run_pressed(canned, started, environ, tmp_path, "image", "create", "x", "--file", str(disk))
 
     assert (process.returncode, b"interrupted. The image was deleted again." in said) == (130, True), said
