@@ -43,6 +43,12 @@ class BlobContract:
         registry.begin_blob(CTX, other)
         assert [registry.abort_blob(other.key) for _ in range(2)] == ["dropping", "dropping"]
 
+    def test_a_blob_of_an_image_that_stays_as_it_is_may_be_begun_again(self, registry: Registry) -> None:
+        image, first = filled(registry)
+        more = intent(image, kind="copy", expect="active", to="active", if_lost="active")
+        assert registry.begin_blob(CTX, more) == registry.begin_blob(CTX, more)
+        assert states(registry) == {first.key: "live", more.key: "writing"}
+
     def test_an_aborted_blob_leaves_its_image_as_it_was_and_its_bytes_to_drop(self, registry: Registry) -> None:
         image = new(registry, disk_format="raw")
         wanted = intent(image, declared=5)
