@@ -64,6 +64,22 @@ class _MysqlPool(_Unasked, PooledMySQLDatabase):  # type: ignore[misc]
     pass
 
 
+class _SqlitePool(PooledSqliteDatabase):  # type: ignore[misc]
+    _has_spare = False
+
+    def close_spare(self) -> None:
+        """Close what a busy moment needed, with all its files.
+
+        POSIX takes a process's locks away when any descriptor of the file is closed, so SQLite leaves that of a closed
+        connection open until the last one of the process goes: that one goes too, once it is idle. While there was
+        only one it stays, for with the last of all SQLite clears its journal away.
+        """
+        with self._pool_lock:
+            if self._has_spare or len(self._connections) > 1:
+                self._has_spare = bool(self._in_use)
+                self.close_idle()
+
+
 _POOLS = {"postgresql": _PostgresPool, "mysql": _MysqlPool}
 
 
@@ -118,7 +134,7 @@ def _open_sqlite(file: Path, max_connections: int) -> peewee.Database:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(reason=f"The database's directory {file.parent} cannot be made: {error.strerror}.") from error
-    return PooledSqliteDatabase(
+    return _SqlitePool(
         str(file),
         pragmas={
             "synchronous": "full",
@@ -192,12 +208,9 @@ class Connected:
             self._db.close_idle()
 
     def _close_spare(self) -> None:
-        """Close SQLite's idle connections now and then: as many as a busy moment needed would stay open, two files
-        each. One stays, for SQLite clears its journal away with the last. The other pools end theirs when they are old.
-        """
+        """To be called now and then. The other pools end what is idle when it is old."""
         if self._dialect == "sqlite":
-            with self._connection():
-                self._db.close_idle()
+            self._db.close_spare()
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """The part of the registry's contract that is about tasks, and the imports that most of them are."""
 
+import time
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
@@ -40,7 +41,10 @@ def task(image: Image | None = None, **values: Any) -> Task:
 
 
 def added(registry: Registry, image: Image | None = None, **values: Any) -> Task:
-    return registry.add_task(CTX, task(image, **values))
+    """A task younger than those before: SQLite's clock counts milliseconds."""
+    made = registry.add_task(CTX, task(image, **values))
+    time.sleep(0.001)
+    return made
 
 
 def staged(registry: Registry, image: Image | None = None, size: int = 10, **values: Any) -> tuple[Image, Intent]:
