@@ -5,7 +5,6 @@ modules beside this one: when a connection gets a thread (worker), how bodies ar
 are refused (request), how responses go out (reply). Nothing else of glancelite imports gunicorn.
 """
 
-import ctypes
 import difflib
 import gc
 import os
@@ -21,6 +20,7 @@ from gunicorn.arbiter import Arbiter
 
 from .. import config
 from ..errors import ConfigError
+from ..memory import share_heap
 from .settings import ServerSettings
 from .worker import ABORT_SECONDS, Worker
 
@@ -33,8 +33,6 @@ BACKLOG = 1024
 MOST_CONNECTIONS = 4096
 STOP_SECONDS = 5.0
 """Time for a worker to end after its requests have."""
-_M_ARENA_MAX = -8
-"""Of glibc's malloc.h."""
 
 
 class Served(Protocol):
@@ -57,7 +55,7 @@ def serve(
     `when_ready` is called as soon as connections are taken.
     """
     listener = _listen(settings)
-    _share_heap()
+    share_heap()
     master = Master(_Application(load(), settings, when_ready or (lambda: None)))
     master.LISTENERS = [listener]
     # What is loaded by now stays: kept out of the collector's way, its memory is shared with the workers.
@@ -153,14 +151,6 @@ def _listen(settings: ServerSettings) -> socket.socket:
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.setblocking(False)
     return listener
-
-
-def _share_heap() -> None:
-    """One heap for all threads. Of its own accord glibc gives them several, each of which keeps what its busiest moment
-    took; Python's threads seldom allocate at the same time."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none, and one heap
-    if mallopt is not None:
-        mallopt(_M_ARENA_MAX, 1)
 
 
 def _end_worker(code: Any) -> None:

@@ -1,7 +1,8 @@
 """Keeps this process alive in the registry and finishes what a crash, a delete or a lost connection left.
 
-Two threads, started after the fork: the keeper renews the process's lease; the housekeeper gives up the work of
-processes that are gone, gives up what this process began but could not end, and unlinks bytes that are to be dropped.
+Two threads, started after the fork. The keeper renews the process's lease, and gives back memory that busy moments
+took. The housekeeper gives up the work of processes that are gone and what this process began but could not end, and
+unlinks bytes that are to be dropped.
 """
 
 import logging
@@ -10,6 +11,7 @@ import uuid
 
 from ..domain.ports import Store
 from ..errors import GlanceliteError, StoreUnavailable
+from ..memory import give_back
 from .arrival import give_up
 from .services import Services
 
@@ -59,6 +61,7 @@ class Housekeeping:
     def _keep_lease(self) -> None:
         while not self._stopping.wait(self._services.lease / 4):
             self._renew()
+            give_back()
 
     def _keep_house(self) -> None:
         wake = self._services.wake
