@@ -122,13 +122,12 @@ class Registry(ABC):
     def update_image(
         self,
         context: Context,
-        image_id: str,
-        revision: int,
+        image: Image,
         changes: Mapping[str, Any],
         locations: tuple[Location, ...] | None = None,
         quota: int | None = None,
     ) -> Image:
-        """Set fields, `properties`, `tags` and `locations` as a whole, if the image still is at this revision.
+        """Set fields, `properties`, `tags` and `locations` as a whole, if the image still is as it was read.
 
         More locations count against `quota`, bytes that the owner's images may take (QuotaExceeded).
 
@@ -174,7 +173,7 @@ class Registry(ABC):
         """
 
     @abstractmethod
-    def commit_blob(self, context: Context, intent: Intent, content: Content, url: str) -> Image:
+    def commit_blob(self, context: Context, intent: Intent, content: Content, url: str) -> None:
         """The blob is live, the image active at this location: only if the work still is this process's.
 
         Idempotent by key. Raises Gone when the image was deleted, StatusConflict when the work was lost,
@@ -232,8 +231,7 @@ class Registry(ABC):
     def begin_import(
         self,
         context: Context,
-        image_id: str,
-        revision: int,
+        image: Image,
         changes: Mapping[str, Any],
         task: Task,
         preempted: str | None = None,

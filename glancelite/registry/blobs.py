@@ -10,7 +10,7 @@ from typing import Any
 import peewee
 
 from ..domain.context import Context
-from ..domain.image import Image, Location
+from ..domain.image import Location
 from ..domain.limits import SIZE, STAGE, UPLOADING, Bounds
 from ..domain.ports import Blob, Content, Intent
 from ..errors import (
@@ -95,17 +95,16 @@ class BlobQueries(MemberQueries):
         row = self._run("owner", lambda: self._owner_of("image_id"), image_id=image_id).fetchone()
         return row[0] if row else None
 
-    def commit_blob(self, context: Context, intent: Intent, content: Content, url: str) -> Image:
+    def commit_blob(self, context: Context, intent: Intent, content: Content, url: str) -> None:
         with self._transaction():
             if not self._activate(intent, content):
                 if self._blob_state(intent.key) == "live":  # asked again: the first time has done it
-                    return self._read_image(intent.image_id)
+                    return
                 raise self._lost(intent)
             if not (self._end_work(intent) and self._enliven(intent, content)):
                 raise StatusConflict(image_id=intent.image_id, status=intent.to, wanted="active")
             self._insert_location(intent.image_id, 0, Location(url, intent.store, {"store": intent.store}, intent.key))
             self._room(intent, {SIZE.name: content.size})
-            return self._read_image(intent.image_id)
 
     def _activate(self, intent: Intent, content: Content) -> int:
         values = {name: getattr(content, name) for name in ("size", "virtual_size", *_HASHES)}

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import peewee
 
@@ -62,28 +62,30 @@ class ImageQueries(UsageQueries):
     def update_image(
         self,
         context: Context,
-        image_id: str,
-        revision: int,
+        image: Image,
         changes: Mapping[str, Any],
         locations: tuple[Location, ...] | None = None,
         quota: int | None = None,
     ) -> Image:
         with self._transaction():
-            self._update(image_id, revision, changes)
+            moment = self._update(image, changes)
             if locations is not None:
-                self._set_locations(image_id, locations)
-                self._check_places(image_id, quota)
-            return self._read_image(image_id, context)
+                self._set_locations(image.id, locations)
+                self._check_places(image.id, quota)
+            if moment is None or locations is not None:
+                return self._read_image(image.id, context)
+        return replace(image, **changes, revision=image.revision + 1, updated_at=moment)
 
-    def _update(self, image_id: str, revision: int, changes: Mapping[str, Any]) -> None:
-        """Set fields, `properties` and `tags` with their marks, if the image still is at this revision."""
-        before = self._read_image(image_id) if {"properties", "tags"} & changes.keys() else None
-        self._advance(image_id, revision, columns_of(changes), "updated_at")
-        if before is not None:
-            old = marks_of(before.properties, before.tags)
-            new = marks_of(changes.get("properties", before.properties), changes.get("tags", before.tags))
-            self._delete_marks(image_id, old - new)
-            self._insert_marks(image_id, before.created_at, new - old)
+    def _update(self, image: Image, changes: Mapping[str, Any]) -> int | None:
+        """Set fields, `properties` and `tags` with their marks, if the image still is at this revision; that moment,
+        where the database tells it. At the same revision it is the same in all that is read of it here."""
+        moment = self._advance(image.id, image.revision, columns_of(changes), "updated_at")
+        if {"properties", "tags"} & changes.keys():
+            old = marks_of(image.properties, image.tags)
+            new = marks_of(changes.get("properties", image.properties), changes.get("tags", image.tags))
+            self._delete_marks(image.id, old - new)
+            self._insert_marks(image.id, image.created_at, new - old)
+        return moment
 
     def _hold_image(self, image_id: str) -> Image:
         """The image, which nobody else changes until this transaction ends; ImageNotFound when it is gone."""
@@ -154,21 +156,27 @@ class ImageQueries(UsageQueries):
             )
         )
 
-    def _advance(self, image_id: str, revision: int, columns: Mapping[str, Any], moment: str) -> None:
-        """Set columns, and the time `moment` to now, if the image stands and still is at this revision."""
+    def _advance(self, image_id: str, revision: int, columns: Mapping[str, Any], moment: str) -> int | None:
+        """Set columns, and the time `moment` to now, if the image stands and still is at this revision; that time,
+        where the database tells it: MariaDB does not."""
+        is_told = self._dialect != "mysql"
 
         def build() -> peewee.Query:
             fixed = {"revision": ImageRow.revision + 1, moment: self._now}
-            return ImageRow.update({name: value_of(name) for name in columns} | fixed).where(
+            query = ImageRow.update({name: value_of(name) for name in columns} | fixed).where(
                 ImageRow.id == value_of("image_id"),
                 ImageRow.revision == value_of("expected"),
                 ImageRow.is_gone == value_of("gone"),
             )
+            return query.returning(getattr(ImageRow, moment)) if is_told else query
 
         which = {"image_id": image_id, "expected": revision, "gone": False}
-        if not self._run(("advance", moment, *columns), build, **columns, **which).rowcount:
+        cursor = self._run(("advance", moment, *columns), build, **columns, **which)
+        told = cursor.fetchall() if is_told else [(None,)] * cursor.rowcount
+        if not told:
             self._read_standing(image_id)
             raise ChangedMeanwhile(image_id=image_id)
+        return cast("int | None", told[0][0])
 
     def _read_standing(self, image_id: str) -> Image:
         image = self._read_image(image_id)

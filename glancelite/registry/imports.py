@@ -38,7 +38,7 @@ class ImportQueries(TaskQueries):
             if not (self._end_work(intent) and self._change(parked.where(*_writing(intent.key)))):
                 raise StatusConflict(image_id=image.id, status=image.status, wanted=intent.to)
             together = {"properties": {**image.properties, **changes.get("properties", {})}}
-            self._update(image.id, image.revision, {"size": content.size, **changes, **together})
+            self._update(image, {"size": content.size, **changes, **together})
             self._room(intent, {STAGE.name: 0})
             return self._read_image(image.id)
 
@@ -58,7 +58,7 @@ class ImportQueries(TaskQueries):
                 raise CopyDiffers(image_id=image.id)
             if not (self._end_work(intent) and self._enliven(intent, content)):
                 raise StatusConflict(image_id=image.id, status=image.status, wanted=intent.to)
-            self._update(image.id, image.revision, _after_copy(image, intent, content))
+            self._update(image, _after_copy(image, intent, content))
             place = Location(url, intent.store, {"store": intent.store}, intent.key)
             self._insert_location(image.id, len(image.locations), place)
             self._room(intent, {SIZE.name: content.size})
@@ -79,14 +79,13 @@ class ImportQueries(TaskQueries):
     def begin_import(
         self,
         context: Context,
-        image_id: str,
-        revision: int,
+        image: Image,
         changes: Mapping[str, Any],
         task: Task,
         preempted: str | None = None,
     ) -> Task:
         with self._transaction():
-            self._update(image_id, revision, changes)
+            self._update(image, changes)
             if preempted is not None:
                 times = {"updated_at": self._now, "expires_at": self._after(Ending.expires_in)}
                 expired = TaskRow.update(status="failure", message=_PREEMPTED, **times)
@@ -102,7 +101,7 @@ class ImportQueries(TaskQueries):
                 raise TaskLost(task_id=task_id)
             if image is not None:
                 properties = {**image.properties, PROGRESS: progress}
-                self._update(image.id, image.revision, {"properties": properties})
+                self._update(image, {"properties": properties})
 
     def finish_task(self, task_id: str, process: str, ending: Ending) -> Task:
         with self._transaction():
@@ -137,7 +136,7 @@ class ImportQueries(TaskQueries):
             changes |= _NO_HASHES
         if status == "queued":
             changes["size"] = None
-        self._update(image.id, image.revision, changes)
+        self._update(image, changes)
         kept = tuple(place for place in image.locations if place.store not in ending.dropped_stores)
         # The copies that an image had before may have been taken out meanwhile: it keeps those that it has now.
         if kept != image.locations and (kept or ending.image_status is not None):

@@ -72,7 +72,7 @@ def _make_image(job: Job) -> Image:
         job.require_hold()
         changes = {"status": "importing", "properties": {**image.properties, LOCK: job.task.id}}
         try:
-            return job.services.registry.update_image(job.context, image.id, image.revision, changes)
+            return job.services.registry.update_image(job.context, image, changes)
         except ChangedMeanwhile:
             continue
     raise ChangedMeanwhile(image_id=job.task.image_id)

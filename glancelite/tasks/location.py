@@ -96,7 +96,7 @@ def _change(job: Job, make: Any, places: tuple[Location, ...] | None = None) -> 
             return image
         quota = job.services.storage_quota if places else None
         try:
-            return job.services.registry.update_image(job.context, image.id, image.revision, make(image), places, quota)
+            return job.services.registry.update_image(job.context, image, make(image), places, quota)
         except ChangedMeanwhile:
             continue
     raise ChangedMeanwhile(image_id=job.task.image_id)

@@ -79,7 +79,7 @@ class Piece:
             self._job.require_hold()
             try:
                 changes = {**self._changes, "properties": {**now.properties, **self._added}}
-                return self._job.services.registry.update_image(self._job.context, now.id, now.revision, changes)
+                return self._job.services.registry.update_image(self._job.context, now, changes)
             except ChangedMeanwhile:
                 continue
         raise ChangedMeanwhile(image_id=self.image.id)

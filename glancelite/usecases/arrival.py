@@ -7,6 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from ..domain.context import Context
 from ..domain.image import Image
@@ -16,7 +17,8 @@ from ..errors import DataNotFound, GlanceliteError, RegistryFull, Unavailable, U
 from .intake import Limits, Source, take_in
 from .services import Services
 
-Commit = Callable[[Content, str], Image]
+Result = TypeVar("Result")
+Commit = Callable[[Content, str], Result]
 
 _PAUSE = 0.05
 _LONGEST_PAUSE = 2.0
@@ -37,8 +39,14 @@ def begin(services: Services, context: Context, intent: Intent, store: Store) ->
 
 
 def arrive(
-    services: Services, image: Image, intent: Intent, source: Source, store: Store, limits: Limits, commit: Commit
-) -> Image:
+    services: Services,
+    image: Image,
+    intent: Intent,
+    source: Source,
+    store: Store,
+    limits: Limits,
+    commit: Commit[Result],
+) -> Result:
     """Take in what was begun, and commit it. Raises what the source, the store, the content and the commit raise."""
 
     def write() -> tuple[Content, str]:
@@ -48,8 +56,8 @@ def arrive(
 
 
 def arrive_by(
-    services: Services, intent: Intent, store: Store, write: Callable[[], tuple[Content, str]], commit: Commit
-) -> Image:
+    services: Services, intent: Intent, store: Store, write: Callable[[], tuple[Content, str]], commit: Commit[Result]
+) -> Result:
     """The same with bytes that `write` brings into the store."""
     try:
         content, url = _write(services, intent, store, write)
@@ -91,7 +99,7 @@ def make_limits(
     return Limits(**{**plain, **more})  # type: ignore[arg-type] # names and types are those of Limits
 
 
-def _commit(services: Services, intent: Intent, store: Store, commit: Callable[[], Image]) -> Image:
+def _commit(services: Services, intent: Intent, store: Store, commit: Callable[[], Result]) -> Result:
     """Commit, asking again while the outcome is not known: bytes are never dropped on a guess."""
     deadline = time.monotonic() + services.config["registry.commit_patience"]
     pause, is_first = _PAUSE, True

@@ -41,7 +41,7 @@ def upload_image(
     store_id: str | None = None,
     expected: Digest | None = None,
     token: str = "",
-) -> Image:
+) -> None:
     """Bring data into a queued image: queued -> saving -> active, or back to queued with nothing left of it.
 
     A signed image's certificate is read with the caller's token.
@@ -61,10 +61,10 @@ def upload_image(
     # What the content is checked against is what the image says when it is begun, not when it was looked at first.
     image, intent, limits = on_top(services, context, image, "upload_image", begin_upload)
 
-    def commit(content: Content, url: str) -> Image:
-        return services.registry.commit_blob(context, intent, content, url)
+    def commit(content: Content, url: str) -> None:
+        services.registry.commit_blob(context, intent, content, url)
 
-    return arrive(services, image, intent, source, store, limits, commit)
+    arrive(services, image, intent, source, store, limits, commit)
 
 
 def _check_ready(image: Image) -> None:

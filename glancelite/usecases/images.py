@@ -106,7 +106,7 @@ def update_image(
         places = placed.locations if placed else None
         grows = placed is not None and len(placed.locations) > len(current.locations)
         quota = services.storage_quota if grows else None
-        return services.registry.update_image(context, current.id, current.revision, values, places, quota)
+        return services.registry.update_image(context, current, values, places, quota)
 
     updated = on_top(services, context, image, "modify_image", attempt)
     services.wake.set()
@@ -139,7 +139,7 @@ def add_tag(services: Services, context: Context, image: Image, tag: str) -> Non
             return current
         tags = (*current.tags, tag)
         _check_count(services, "image_tag_quota", "tags", len(tags))
-        return services.registry.update_image(context, current.id, current.revision, {"tags": tags})
+        return services.registry.update_image(context, current, {"tags": tags})
 
     on_top(services, context, image, "modify_image", attempt)
 
@@ -151,7 +151,7 @@ def remove_tag(services: Services, context: Context, image: Image, tag: str) -> 
         if tag not in current.tags:
             raise TagNotFound(image_id=current.id, tag=tag)
         tags = tuple(other for other in current.tags if other != tag)
-        return services.registry.update_image(context, current.id, current.revision, {"tags": tags})
+        return services.registry.update_image(context, current, {"tags": tags})
 
     on_top(services, context, image, "modify_image", attempt)
 
@@ -172,7 +172,7 @@ def _turn(services: Services, context: Context, image: Image, action: str, befor
             return current
         if current.status != before:
             raise WrongStatus(action=action, image_id=current.id, status=current.status)
-        return services.registry.update_image(context, current.id, current.revision, {"status": after})
+        return services.registry.update_image(context, current, {"status": after})
 
     on_top(services, context, image, action, attempt)
 

@@ -153,7 +153,7 @@ def import_image(
             services.tokens[task.id] = token
         try:
             changes = _take(current, task, stores)
-            return services.registry.begin_import(context, current.id, current.revision, changes, task, preempted)
+            return services.registry.begin_import(context, current, changes, task, preempted)
         except BaseException:
             services.tokens.pop(task.id, None)
             raise

@@ -67,7 +67,7 @@ def add_place(services: Services, context: Context, image: Image, url: str, give
         task = _make_task(services, context, current, place, given)
         properties = {name: value for name, value in current.properties.items() if name != REASON}
         changes = {"properties": {**properties, LOCK: task.id}}
-        return services.registry.begin_import(context, current.id, current.revision, changes, task)
+        return services.registry.begin_import(context, current, changes, task)
 
     try:
         task = on_top(services, context, image, "add_image_location", attempt)

@@ -66,7 +66,7 @@ def remove_copy(services: Services, context: Context, image: Image, store_id: st
             raise NotInStore(image_id=current.id, store=store_id)
         if not kept:
             raise LastLocation(image_id=current.id)
-        return services.registry.update_image(context, current.id, current.revision, {}, kept)
+        return services.registry.update_image(context, current, {}, kept)
 
     on_top(services, context, image, "delete_image_location", attempt)
     services.wake.set()

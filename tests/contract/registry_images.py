@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -61,27 +62,27 @@ class ImageContract:
 
     def test_an_update_sets_what_it_names_and_counts_the_revision(self, registry: Registry) -> None:
         image = new(registry, name="old", tags=("a", "b"), properties={"p": "1", "q": "2"})
-        changed = registry.update_image(CTX, image.id, 0, {"name": None, "min_ram": 7, "os_hidden": True})
+        changed = registry.update_image(CTX, image, {"name": None, "min_ram": 7, "os_hidden": True})
         assert (changed.name, changed.min_ram, changed.os_hidden, changed.revision) == (None, 7, True, 1)
         assert (changed.tags, changed.properties) == (image.tags, image.properties)
         assert changed.updated_at >= image.updated_at
-        again = registry.update_image(CTX, image.id, 1, {"tags": ("c", "a"), "properties": {"q": "3", "r": None}})
+        again = registry.update_image(CTX, changed, {"tags": ("c", "a"), "properties": {"q": "3", "r": None}})
         assert (again.tags, again.properties, again.revision) == (("c", "a"), {"q": "3", "r": None}, 2)
         assert registry.show_image(CTX, image.id) == again
 
     def test_a_change_on_top_of_another_revision_is_refused_and_changes_nothing(self, registry: Registry) -> None:
         image = new(registry, tags=("a",))
-        current = registry.update_image(CTX, image.id, 0, {"name": "x"})
+        current = registry.update_image(CTX, image, {"name": "x"})
         for revision in (0, 2):
             with pytest.raises(ChangedMeanwhile):
-                registry.update_image(CTX, image.id, revision, {"name": "y", "tags": ("b",)})
+                registry.update_image(CTX, replace(image, revision=revision), {"name": "y", "tags": ("b",)})
             with pytest.raises(ChangedMeanwhile):
                 registry.delete_image(CTX, image.id, revision, None)
         assert registry.show_image(CTX, image.id) == current
 
     def test_of_changes_made_at_once_one_wins(self, registry: Registry) -> None:
         image = new(registry)
-        answers = at_once(4, lambda n: registry.update_image(CTX, image.id, 0, {"tags": (str(n),)}))
+        answers = at_once(4, lambda n: registry.update_image(CTX, image, {"tags": (str(n),)}))
         assert sorted(type(answer).__name__ for answer in answers) == ["ChangedMeanwhile"] * 3 + ["Image"]
         (winner,) = [answer for answer in answers if isinstance(answer, Image)]
         assert registry.show_image(CTX, image.id) == winner
@@ -90,9 +91,10 @@ class ImageContract:
         for delay in (None, LONG):
             image, wanted = filled(registry)
             registry.delete_image(CTX, image.id, image.revision, delay)
+            gone = replace(image, revision=image.revision + 1)
             for act in (
                 lambda image=image: registry.show_image(ADMIN, image.id),
-                lambda image=image: registry.update_image(ADMIN, image.id, image.revision + 1, {"name": "x"}),
+                lambda gone=gone: registry.update_image(ADMIN, gone, {"name": "x"}),
                 lambda image=image: registry.delete_image(ADMIN, image.id, image.revision + 1, None),
                 lambda image=image: registry.begin_blob(ADMIN, intent(image)),
             ):

@@ -38,7 +38,8 @@ def filled(registry: Registry, content: Content = DATA, **values: Any) -> tuple[
     """An active image and what made it so."""
     wanted = intent(new(registry, **values))
     registry.begin_blob(CTX, wanted)
-    return registry.commit_blob(CTX, wanted, content, f"place://{wanted.key}"), wanted
+    registry.commit_blob(CTX, wanted, content, f"place://{wanted.key}")
+    return registry.show_image(CTX, wanted.image_id), wanted
 
 
 def size_of(size: int) -> Content:

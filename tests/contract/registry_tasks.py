@@ -65,7 +65,7 @@ def importing(
 ) -> tuple[Image, Task]:
     """An image at whose import a process works."""
     wanted = task(image, process=process, **values)
-    registry.begin_import(CTX, image.id, image.revision, locked(wanted, image, status), wanted)
+    registry.begin_import(CTX, image, locked(wanted, image, status), wanted)
     found = registry.claim_task(process, ())
     assert found is not None and found.id == wanted.id
     return registry.show_image(CTX, image.id), found
@@ -136,24 +136,24 @@ class TaskContract:
         wanted = task(image, process=PROCESS)
         changes = locked(wanted, image)
         with pytest.raises(ChangedMeanwhile):
-            registry.begin_import(CTX, image.id, image.revision - 1, changes, wanted)
+            registry.begin_import(CTX, replace(image, revision=image.revision - 1), changes, wanted)
         assert registry.show_image(CTX, image.id) == image
         assert raised(lambda: registry.show_task(CTX, wanted.id)) == "TaskNotFound"
 
-        begun = registry.begin_import(CTX, image.id, image.revision, changes, wanted)
+        begun = registry.begin_import(CTX, image, changes, wanted)
 
         assert begun == registry.show_task(CTX, wanted.id)
         found = registry.show_image(CTX, image.id)
         assert (found.status, found.properties[LOCK], found.size) == ("importing", wanted.id, 10)
         with pytest.raises(ImageNotFound):
-            registry.begin_import(CTX, str(uuid.uuid4()), 0, {}, task())
+            registry.begin_import(CTX, Image(id=str(uuid.uuid4())), {}, task())
 
     def test_of_imports_begun_at_once_one_begins(self, registry: Registry) -> None:
         image, _ = staged(registry)
 
         def begin(_: int) -> Task:
             wanted = task(image, process=PROCESS)
-            return registry.begin_import(CTX, image.id, image.revision, locked(wanted, image), wanted)
+            return registry.begin_import(CTX, image, locked(wanted, image), wanted)
 
         answers = at_once(8, begin)
         assert sorted(type(one).__name__ for one in answers) == ["ChangedMeanwhile"] * 7 + ["Task"]
@@ -165,9 +165,10 @@ class TaskContract:
         image, old = importing(registry, image, status=None)
         wanted = task(image, process=PROCESS)
         with pytest.raises(ChangedMeanwhile):
-            registry.begin_import(CTX, image.id, image.revision - 1, locked(wanted, image, None), wanted, old.id)
+            earlier = replace(image, revision=image.revision - 1)
+            registry.begin_import(CTX, earlier, locked(wanted, image, None), wanted, old.id)
         assert registry.show_task(CTX, old.id).status == "processing"
-        registry.begin_import(CTX, image.id, image.revision, locked(wanted, image, None), wanted, old.id)
+        registry.begin_import(CTX, image, locked(wanted, image, None), wanted, old.id)
         ended = registry.show_task(CTX, old.id)
         assert (ended.status, ended.message) == ("failure", "Expired lock preempted")
         assert ended.expires_at
@@ -295,7 +296,7 @@ class TaskContract:
                 now = registry.show_image(CTX, image.id)
                 with suppress(ChangedMeanwhile):
                     properties = {**now.properties, f"p{number}": "1"}
-                    registry.update_image(CTX, now.id, now.revision, {"properties": properties})
+                    registry.update_image(CTX, now, {"properties": properties})
                     return
 
         assert at_once(8, act) == [None] * 8
@@ -327,14 +328,14 @@ class TaskContract:
             ended = registry.finish_task(mine.id, PROCESS, SUCCESS)
             assert (ended.status, ended.message, ended.result) == ("failure", DELETED, None)
             with pytest.raises(ImageNotFound):
-                registry.update_image(CTX, image.id, registry.show_image(ADMIN, image.id).revision, {})
+                registry.update_image(CTX, registry.show_image(ADMIN, image.id), {})
         assert set(states(registry)) == {"dropping"}
 
     def test_an_end_leaves_an_image_alone_that_is_another_tasks(self, registry: Registry) -> None:
         image, _ = filled(registry)
         image, mine = importing(registry, image, status=None)
         properties = {**image.properties, LOCK: "another task"}
-        image = registry.update_image(CTX, image.id, image.revision, {"properties": properties})
+        image = registry.update_image(CTX, image, {"properties": properties})
         ending = Ending("failure", "no", dropped_stores=("store",), properties={REASON: "no"})
         registry.finish_task(mine.id, PROCESS, ending)
         assert registry.show_image(CTX, image.id) == image
@@ -357,7 +358,7 @@ class TaskContract:
         image, mine = importing(registry, image, status=None)
         image = copied(registry, image, mine, "fast")
         left = tuple(place for place in image.locations if place.store == "fast")
-        image = registry.update_image(CTX, image.id, image.revision, {}, left)
+        image = registry.update_image(CTX, image, {}, left)
         registry.finish_task(mine.id, PROCESS, Ending("failure", "no", dropped_stores=("fast", "slow")))
         found = registry.show_image(CTX, image.id)
         assert (found.status, stores_of(found), states(registry, "fast")) == ("active", ["fast"], ["live"])
@@ -386,7 +387,7 @@ class TaskContract:
         image = new(registry, disk_format="raw", container_format="bare", properties={"mine": "1"})
         image, mine = importing(registry, image)
         now = registry.update_image(
-            CTX, image.id, image.revision,
+            CTX, image,
             {"disk_format": "qcow2", "properties": {**image.properties, "injected": "1", "entered": "2"}},
         )  # fmt: skip
         registry.finish_task(
@@ -408,7 +409,7 @@ class TaskContract:
         wanted = intent(image, store="staging", kind="stage", to="uploading")
         registry.begin_blob(CTX, wanted)
         now = registry.show_image(CTX, image.id)
-        registry.update_image(CTX, image.id, now.revision, {"properties": {**now.properties, "meanwhile": "2"}})
+        registry.update_image(CTX, now, {"properties": {**now.properties, "meanwhile": "2"}})
         parked = registry.park_blob(CTX, wanted, STAGED, {"properties": {"both": "new", "theirs": "3"}})
         assert parked.properties == {"mine": "1", "both": "new", "meanwhile": "2", "theirs": "3"}
         assert registry.list_images(CTX, ImageQuery(5, properties=(("theirs", "3"), ("both", "new")))) == (parked,)
@@ -481,11 +482,11 @@ class TaskContract:
 
     def test_staged_data_without_an_image_that_waits_is_found_amiss(self, registry: Registry) -> None:
         image, wanted = staged(registry)
-        back = registry.update_image(CTX, image.id, image.revision, {"status": "queued"})
+        back = registry.update_image(CTX, image, {"status": "queued"})
         assert [one.subject for one in registry.check_invariants()] == [f"blob {wanted.key}"]
-        back = registry.update_image(CTX, image.id, back.revision, {"status": "importing"})
+        back = registry.update_image(CTX, back, {"status": "importing"})
         assert [one.subject for one in registry.check_invariants()] == [f"image {image.id}"]
-        registry.update_image(CTX, image.id, back.revision, {"status": "uploading"})
+        registry.update_image(CTX, back, {"status": "uploading"})
 
     # copies
 

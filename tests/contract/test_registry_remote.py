@@ -211,12 +211,12 @@ def test_a_change_whose_answer_is_lost_is_not_made_twice() -> None:
     image = Image(id="x")
     for act in (
         lambda registry: registry.create_image(CTX, image),
-        lambda registry: registry.update_image(CTX, "x", 0, {}),
+        lambda registry: registry.update_image(CTX, image, {}),
         lambda registry: registry.delete_image(CTX, "x", 0, None),
         lambda registry: registry.park_blob(CTX, Intent("k", "x", "s", "p"), DATA, {}),
         lambda registry: registry.commit_copy(CTX, Intent("k", "x", "s", "p"), DATA, "u"),
         lambda registry: registry.add_task(CTX, Task(id="t", type="import")),
-        lambda registry: registry.begin_import(CTX, "x", 0, {}, Task(id="t", type="import")),
+        lambda registry: registry.begin_import(CTX, image, {}, Task(id="t", type="import")),
     ):
         with impostor(b"", ANSWER) as (registry, asked):
             with pytest.raises(RegistryUnavailable):

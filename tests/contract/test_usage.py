@@ -49,7 +49,8 @@ def fill(registry, context, image, size, **fields):
     intent = intend(image, **fields)
     registry.begin_blob(context, intent)
     content = Content(size, "0" * 32, "sha512", "0" * 128, None)
-    return registry.commit_blob(context, intent, content, f"file://{intent.key}")
+    registry.commit_blob(context, intent, content, f"file://{intent.key}")
+    return registry.show_image(context, image.id)
 
 
 def usage(registry, context):
@@ -77,7 +78,7 @@ def test_every_location_counts_the_images_size(registry, context):
     image = fill(registry, context, make(registry, context), 30)
     places = (*image.locations, Location("http://example.org/copy", "http", {}, None))
 
-    registry.update_image(context, image.id, image.revision, {}, places)
+    registry.update_image(context, image, {}, places)
 
     assert usage(registry, context).size == 60
 
@@ -95,7 +96,7 @@ def test_an_image_counts_for_who_owns_it_now(registry, context):
     image = fill(registry, context, make(registry, context), 30)
     heir = replace(context, project_id=uuid.uuid4().hex)
 
-    registry.update_image(context, image.id, image.revision, {"owner": heir.project_id})
+    registry.update_image(context, image, {"owner": heir.project_id})
 
     assert (usage(registry, context), usage(registry, heir)) == (NONE, Usage(size=30, images=1))
 
