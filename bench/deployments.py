@@ -23,12 +23,12 @@ UWSGI_INI = """
 plugin = {plugin}
 virtualenv = {environment}
 wsgi-file = {wsgi}
-uwsgi-socket = 127.0.0.1:{inner}
+uwsgi-socket = {place}/uwsgi.sock
 master = true
 lazy-apps = true
 need-app = true
 enable-threads = true
-processes = 2
+processes = 1
 threads = 32
 die-on-term = true
 disable-logging = true
@@ -65,10 +65,10 @@ NGINX_SERVER = """
             if ($http_transfer_encoding) {{ return 418; }}
             uwsgi_request_buffering off;
             client_body_buffer_size 4m;
-            uwsgi_pass 127.0.0.1:{inner};
+            uwsgi_pass unix:{place}/uwsgi.sock;
         }}
         location @chunked {{
-            uwsgi_pass 127.0.0.1:{inner};
+            uwsgi_pass unix:{place}/uwsgi.sock;
         }}
         location /handed-off{place}/data/images/ {{
             internal;
@@ -116,11 +116,11 @@ def behind_nginx(place: Path, prefix: tuple[str, ...] = (), front_prefix: tuple[
     """nginx in front of uwsgi; a prefix is put in front of the command of either."""
     require_nginx()
     require_uwsgi()
-    inner, outer = free_port(), free_port()
+    outer = free_port()
     wsgi = Path(__file__).parents[1] / "etc/wsgi/api.wsgi"
-    names = {"plugin": PLUGIN, "environment": sys.prefix, "wsgi": wsgi, "inner": inner}
+    names = {"plugin": PLUGIN, "environment": sys.prefix, "wsgi": wsgi, "place": place}
     (place / "uwsgi.ini").write_text(UWSGI_INI.format(**names))
-    write_nginx(place, NGINX_SERVER.format(inner=inner, outer=outer, place=place))
+    write_nginx(place, NGINX_SERVER.format(outer=outer, place=place))
     options = {
         "GLANCELITE_DATA_DIR": str(place / "data"),
         "GLANCELITE_PASTE_DEPLOY_FLAVOR": "trusted",
@@ -130,7 +130,7 @@ def behind_nginx(place: Path, prefix: tuple[str, ...] = (), front_prefix: tuple[
         serving([*front_prefix, "nginx", "-c", place / "nginx.conf"], place / "nginx.out", lambda: None) as front,
         serving([*prefix, "uwsgi", "--ini", place / "uwsgi.ini"], place / "uwsgi.log", answers(outer), options) as back,
     ):
-        yield Target(UWSGI, outer, (front, back), _sqlite(place), place, (back,), workers=2)
+        yield Target(UWSGI, outer, (front, back), _sqlite(place), place, (back,))
 
 
 def write_nginx(place: Path, server: str) -> None:

@@ -14,18 +14,19 @@ UWSGI = """
 plugin = {plugin}
 virtualenv = {place}/venv
 wsgi-file = {place}/venv/etc/glancelite/wsgi/api.wsgi
-uwsgi-socket = 127.0.0.1:{inner}
+uwsgi-socket = {place}/uwsgi.sock
 # Only the tests talk to uwsgi without nginx.
 http-socket = 127.0.0.1:{bare}
 master = true
 lazy-apps = true
 need-app = true
-processes = 2
+processes = 1
 threads = 32
 enable-threads = true
 die-on-term = true
 {user}
 """
+OWNER = f"uid = {USER}\ngid = {USER}\nchown-socket = {USER}"
 NGINX = """
 daemon off;
 pid {place}/nginx.pid;
@@ -52,10 +53,10 @@ http {{
             if ($http_transfer_encoding) {{ return 418; }}
             uwsgi_request_buffering off;
             client_body_buffer_size 4m;
-            uwsgi_pass 127.0.0.1:{inner};
+            uwsgi_pass unix:{place}/uwsgi.sock;
         }}
         location @chunked {{
-            uwsgi_pass 127.0.0.1:{inner};
+            uwsgi_pass unix:{place}/uwsgi.sock;
         }}
         {files}
     }}
@@ -84,13 +85,13 @@ class NginxUwsgi(Site):
     """The directory of data whose files nginx may send."""
 
     def start(self) -> Self:
-        inner, bare, outer = free_port(), free_port(), free_port()
+        bare, outer = free_port(), free_port()
         self.url, self.bare_url = f"http://127.0.0.1:{outer}", f"http://127.0.0.1:{bare}"
         self.make_data_dir()
-        names = {"place": self.place, "plugin": PLUGIN, "inner": inner, "bare": bare, "outer": outer}
+        names = {"place": self.place, "plugin": PLUGIN, "bare": bare, "outer": outer}
         uwsgi, nginx = self.place / "uwsgi.ini", self.place / "nginx.conf"
         files = HANDED_OFF.format(**names, sends_from=self.sends_from) if self.sends_files else ""
-        uwsgi.write_text(UWSGI.format(**names, user=f"uid = {USER}\ngid = {USER}" if IS_ROOT else ""))
+        uwsgi.write_text(UWSGI.format(**names, user=OWNER if IS_ROOT else ""))
         nginx.write_text(NGINX.format(**names, user=f"user {USER};" if IS_ROOT else "", files=files))
         options = {"GLANCELITE_SENDFILE_HEADER": "X-Accel-Redirect"} if self.sends_files else {}
         self.run(["uwsgi", "--ini", uwsgi], options)
