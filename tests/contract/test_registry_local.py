@@ -12,6 +12,7 @@ from contract.registry_contract import RegistryContract
 from contract.registry_rig import CTX, LONG, intent, new
 
 from glancelite.domain.ports import Registry
+from glancelite.domain.query import ImageQuery
 from glancelite.registry.database import open_database, sqlite_url
 from glancelite.registry.local import LocalRegistry
 from glancelite.registry.schema import _DIRECTORY as MIGRATIONS
@@ -111,6 +112,18 @@ def test_sqlite_keeps_what_it_has_answered_through_a_power_cut(tmp_path: Path) -
         modes = [registry._db.execute_sql(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
     assert modes == ["wal", 2]
     registry.close()
+
+
+@pytest.mark.only_on("postgresql")
+def test_postgresql_plans_a_statement_once_whatever_its_values(local: LocalRegistry) -> None:
+    images = [new(local, properties={"p": str(number)}) for number in range(12)]
+    for image in images:
+        local.list_images(CTX, ImageQuery(3, marker=image.id, properties=(("p", image.properties["p"] or ""),)))
+
+    with local._connection():
+        plans = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%%LIMIT 3%%'"
+        ((generic, custom),) = local._db.execute_sql(plans).fetchall()
+    assert (generic > 0, custom) == (True, 0)
 
 
 def test_an_upgrade_of_what_is_current_does_nothing(local: LocalRegistry) -> None:
