@@ -14,7 +14,7 @@ from glancelite.domain.digest import Digest
 
 from .importing import await_import
 from .progress import choose_meter, read_kind
-from .sending import Sending
+from .sending import Sending, algorithm_for
 from .service import failure, note
 from .source import Source
 from .ways import check_patience, check_stores, make_request
@@ -139,9 +139,10 @@ def deliver(images: "Images", image: "Image", source: Source | None, delivery: D
 
 def _send(images: "Images", image: "Image", source: Source, delivery: Delivery) -> "Image":
     is_plain = delivery.wanted is None
+    compared_by = algorithm_for(images, source) if is_plain else None
     with (
         choose_meter(delivery.has_progress) as meter,
-        Sending(source, meter, delivery.digest, is_compared=is_plain) as sending,
+        Sending(source, meter, delivery.digest, compared_by) as sending,
     ):
         if not is_plain:
             images.stage(image["id"], sending.pieces(), source.length)

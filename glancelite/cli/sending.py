@@ -10,19 +10,24 @@ from .service import note
 from .source import Source
 
 if TYPE_CHECKING:
+    from glancelite.client.images import Images
     from glancelite.domain.digest import Digest
+
+_LARGE = 64 << 20
+"""A file to hash while it is sent, not again afterwards."""
 
 
 class Sending:
-    """One way of data to the service. `promise`: what it must be; `is_compared`: will `compare` be asked?"""
+    """One way of data to the service. `promise`: what it must be; `compared_by`: the algorithm by which `compare` will
+    probably be asked, None where it will not."""
 
     def __init__(
-        self, source: Source, meter: Meter, promise: "Digest | None" = None, *, is_compared: bool = False
+        self, source: Source, meter: Meter, promise: "Digest | None" = None, compared_by: str | None = None
     ) -> None:
-        from glancelite.client.digest import USUAL, Hashing
+        from glancelite.client.digest import Hashing
 
         self._source, self._meter, self._promise = source, meter, promise
-        wanted = ([USUAL] if is_compared else []) + ([promise.algorithm] if promise else [])
+        wanted = ([compared_by] if compared_by else []) + ([promise.algorithm] if promise else [])
         self._hashes = {algorithm: Hashing(algorithm) for algorithm in wanted}
 
     def __enter__(self) -> Self:
@@ -79,6 +84,15 @@ class Sending:
         if self._source.is_pipe or algorithm not in hashlib.algorithms_available:
             return None
         return hash_file(self._source, algorithm, self._meter)
+
+
+def algorithm_for(images: "Images", source: Source) -> str:
+    """By which the service will probably hash this. It is asked where being wrong is dear: a large file would be read
+    again, a pipe cannot be."""
+    from glancelite.client.digest import USUAL
+
+    is_dear = source.is_pipe or source.length is None or source.length >= _LARGE
+    return images.hash_algorithm() if is_dear else USUAL
 
 
 def check_promise(promise: "Digest", found: str) -> None:

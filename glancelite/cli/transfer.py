@@ -16,7 +16,7 @@ from .fields import collect_fields, collect_properties, flag, image_options
 from .interrupts import taken_back
 from .output import View, print_one, shows_one
 from .progress import choose_meter
-from .sending import Sending
+from .sending import Sending, algorithm_for
 from .service import doing, failure, note, open_images, open_offers
 from .source import Source, open_source
 from .standing import find_present, find_rivals, retire
@@ -201,7 +201,8 @@ def upload(
             raise click.UsageError("There is no data to upload: give --file, or a pipe on standard input.")
         images = open_images()
         found = images.find(image)
-        with choose_meter(progress) as meter, Sending(source, meter, checksum, is_compared=True) as sending:
+        compared_by = algorithm_for(images, source)
+        with choose_meter(progress) as meter, Sending(source, meter, checksum, compared_by) as sending:
             try:
                 images.upload(found["id"], sending.pieces(), source.length, upload_headers(store, checksum))
             except (ClientError, OSError, KeyboardInterrupt) as error:

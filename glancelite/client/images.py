@@ -1,12 +1,14 @@
 """Operations on images, over HTTP: each takes and returns plain values."""
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
-from .errors import BadAnswer, ImageUnknown, Refused
+from .digest import USUAL
+from .errors import BadAnswer, ClientError, ImageUnknown, Refused
 from .pages import Query, read_pages
 from .query import filter_value
 from .retries import Retries
@@ -85,6 +87,15 @@ class Images:
     def list(self, query: Query = (), limit: int | None = None, most: int | None = None) -> Iterator[Image]:
         """Every image that `query` selects, page after page of `limit`; no more than `most`."""
         return read_pages(self._transport, "/v2/images", query, limit, most)
+
+    def hash_algorithm(self) -> str:
+        """By which the service hashes what it is sent, as its newest image tells; the usual one where none does."""
+        try:
+            newest = next(self.list([("status", "active")], limit=1, most=1), {})
+        except ClientError:  # whoever may not list may upload
+            return USUAL
+        algorithm = str(newest.get("os_hash_algo"))
+        return algorithm if algorithm in hashlib.algorithms_available else USUAL
 
     def find(self, reference: str) -> Image:
         """The image with this id, or with this name when just one visible image has it."""

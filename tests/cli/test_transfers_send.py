@@ -71,6 +71,19 @@ def test_a_hash_by_another_algorithm_is_compared_by_reading_the_file_again(glanc
     assert (wrong.code, "the sha256 of the data is " in wrong.err) == (1, True)
 
 
+def test_data_of_a_pipe_is_hashed_by_the_algorithm_of_the_newest_image(glancelite, canned):
+    service = Wrong(canned)
+    canned.answers["GET", "/v2/images"] = (200, {}, {"images": [{"id": "other", "os_hash_algo": "sha256"}]})
+    right = {"os_hash_algo": "sha256", "os_hash_value": hashlib.sha256(b"data").hexdigest()}
+    service.image["then"] = right
+    fine = glancelite("image", "create", "x", "--size", "4", stdin=b"data", OS_ENDPOINT=canned.url)
+    service.image["then"] = right | {"os_hash_value": "0" * 64}
+    wrong = glancelite("image", "create", "x", "--size", "4", stdin=b"data", OS_ENDPOINT=canned.url)
+
+    assert (fine.code, fine.err) == (0, "")
+    assert (wrong.code, "the sha256 of the data is " in wrong.err) == (1, True)
+
+
 def test_data_of_a_pipe_with_a_hash_by_another_algorithm_is_said_not_to_be_compared(glancelite, canned, disk):
     service = Wrong(canned)
     service.image["then"] = {"os_hash_algo": "sha256", "os_hash_value": "0" * 64}
