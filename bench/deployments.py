@@ -24,12 +24,13 @@ plugin = {plugin}
 virtualenv = {environment}
 wsgi-file = {wsgi}
 uwsgi-socket = {place}/uwsgi.sock
+listen = {listen}
 master = true
 lazy-apps = true
 need-app = true
 enable-threads = true
 processes = 1
-threads = 32
+threads = 64
 die-on-term = true
 disable-logging = true
 """
@@ -118,7 +119,8 @@ def behind_nginx(place: Path, prefix: tuple[str, ...] = (), front_prefix: tuple[
     require_uwsgi()
     outer = free_port()
     wsgi = Path(__file__).parents[1] / "etc/wsgi/api.wsgi"
-    names = {"plugin": PLUGIN, "environment": sys.prefix, "wsgi": wsgi, "place": place}
+    listen = min(1024, int(Path("/proc/sys/net/core/somaxconn").read_text()))
+    names = {"plugin": PLUGIN, "environment": sys.prefix, "wsgi": wsgi, "place": place, "listen": listen}
     (place / "uwsgi.ini").write_text(UWSGI_INI.format(**names))
     write_nginx(place, NGINX_SERVER.format(outer=outer, place=place))
     options = {

@@ -11,7 +11,7 @@ from ..errors import BadRequest, GlanceliteError, MethodNotAllowed, NotFound, Un
 from ..flaskapp import Answer, App
 from .codec import OPERATIONS, error_to_wire, from_wire, is_signed, signature_of, to_wire
 
-MAX_BODY = 16 << 20
+MAX_BODY = 32 << 20
 
 log = logging.getLogger(__name__)
 

@@ -30,9 +30,6 @@ _MOST_TEXTS = 1000
 _WAIT = 10
 """Seconds to wait for a free connection, or for SQLite's write lock."""
 
-_KNOWS_PLAN_CACHE_MODE = 120000
-"""The version of PostgreSQL that has this setting."""
-
 _CLOCKS = {
     "sqlite": "CAST(ROUND((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) * 1000",
     "postgres": "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
@@ -59,19 +56,8 @@ class _Unasked:
         return False
 
 
-class _Psycopg(peewee.Psycopg3Adapter):  # type: ignore[misc]
-    def connect(self, db: peewee.Database, **parameters: Any) -> Any:
-        """A connection whose prepared statements are planned once: PostgreSQL would plan those that say where a page
-        begins, or what a mark is, each time anew for their values, which takes longer than to find the page."""
-        connection = super().connect(db, **parameters)
-        connection.autocommit = True
-        if connection.info.server_version >= _KNOWS_PLAN_CACHE_MODE:
-            connection.execute("SET plan_cache_mode = force_generic_plan")
-        return connection
-
-
 class _PostgresPool(_Unasked, PooledPostgresqlDatabase):  # type: ignore[misc]  # playhouse has no types
-    psycopg3_adapter = _Psycopg
+    pass
 
 
 class _MysqlPool(_Unasked, PooledMySQLDatabase):  # type: ignore[misc]

@@ -1,8 +1,9 @@
 """A page of images, found by a statement whose cost follows the page, however many images there are.
 
 It is written as text: peewee takes longer to write such a statement than a database to run it. Values never are part of
-the text, but for the number of images: PostgreSQL keeps the plan of a statement that says it, and makes a new one each
-time, which takes as long as the page, where it does not know how few are wanted.
+the text, but for the number of images. PostgreSQL keeps the plan of a statement that it takes to be as good for any
+values; making a new one each time takes as long as the page. So it is told how few are wanted, and not what the marker
+is: of that value it would expect more than of others.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,8 @@ _FEW = 2000
 _MOST_LOOKS = 8
 """As many names and marks are looked at for a rare one."""
 _DEFAULT_SORT = (("created_at", False), ("id", False))
+_VEILED = "(SELECT ?)"
+"""A value that PostgreSQL does not look at when it plans."""
 _NULL_AS: dict[str, str | int] = {"name": "", "size": 0, "container_format": "", "disk_format": ""}
 """What a sort takes NULL for, which each database would put somewhere else."""
 
@@ -62,7 +65,8 @@ class ListQueries(ImageQueries):
             sources = () if query.is_empty or query.limit == 0 else self._sources(context, query)
             if not sources:
                 return ()
-            page = _page(sources, query, marker)
+            is_veiled = self._dialect == "postgres" and query.sort == _DEFAULT_SORT
+            page = _page(sources, query, marker, _VEILED if is_veiled else "?")
             return to_images(self._ask(_filled(page, context, query)))
 
     def _ask(self, part: Part) -> Sequence[tuple[Any, ...]]:
@@ -190,9 +194,10 @@ def _any(*parts: Part) -> Part:
 # The page ------------------------------------------------------------------------------------------------------------
 
 
-def _page(sources: Sequence[Source], query: ImageQuery, marker: Image | None) -> Part:
-    """The sort keys of the page's images, k0, k1, …: the first of each source, and of those the first."""
-    parts = [_first(source, query, marker) for source in sources]
+def _page(sources: Sequence[Source], query: ImageQuery, marker: Image | None, place: str) -> Part:
+    """The sort keys of the page's images, k0, k1, …: the first of each source, and of those the first. `place`: how a
+    value of the marker stands in the text."""
+    parts = [_first(source, query, marker, place) for source in sources]
     if len(parts) == 1:
         return parts[0]
     keys = ", ".join(f"k{number}" for number in range(len(query.sort)))
@@ -201,10 +206,10 @@ def _page(sources: Sequence[Source], query: ImageQuery, marker: Image | None) ->
     return Part(text, tuple(value for part in parts for value in part.values))
 
 
-def _first(source: Source, query: ImageQuery, marker: Image | None) -> Part:
+def _first(source: Source, query: ImageQuery, marker: Image | None, place: str) -> Part:
     """The first images of a source."""
     columns = [source.sortable(key) for key, _ in query.sort]
-    behind = [] if marker is None else [_behind(columns, query, marker)]
+    behind = [] if marker is None else [_behind(columns, query, marker, place)]
     where = _all(source.where, _standing(query), *map(_test, query.conditions), *behind)
     selected = ", ".join(f"{column} AS k{number}" for number, column in enumerate(columns))
     order = ", ".join(
@@ -214,16 +219,17 @@ def _first(source: Source, query: ImageQuery, marker: Image | None) -> Part:
     return Part(text, where.values)
 
 
-def _behind(columns: Sequence[str], query: ImageQuery, marker: Image) -> Part:
+def _behind(columns: Sequence[str], query: ImageQuery, marker: Image, place: str) -> Part:
     """k0 beyond v0, or k0 = v0 and (k1 beyond v1, or …); a bound on k0 alone goes first so that an index serves."""
     result: Part | None = None
     for column, (key, ascending) in reversed(list(zip(columns, query.sort, strict=True))):
         found = getattr(marker, key)
         value, sign = _NULL_AS.get(key) if found is None else found, ">" if ascending else "<"
         if result is None:
-            result = Part(f"{column} {sign} ?", (value,))
+            result = Part(f"{column} {sign} {place}", (value,))
         else:
-            text = f"{column} {sign}= ? AND ({column} {sign} ? OR ({column} = ? AND {result.text}))"
+            equal = f"{column} = {place} AND {result.text}"
+            text = f"{column} {sign}= {place} AND ({column} {sign} {place} OR ({equal}))"
             result = Part(text, (value, value, value, *result.values))
     return result or Part("1 = 1")
 

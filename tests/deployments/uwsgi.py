@@ -1,12 +1,15 @@
 """nginx in front of uwsgi, set up as docs/howto/nginx-uwsgi.md says."""
 
 import sys
+from pathlib import Path
 from typing import Self
 
 from deployments.site import IS_ROOT, USER, Site
 from harness import free_port
 
 PLUGIN = "python{}{}".format(*sys.version_info)
+MOST = int(Path("/proc/sys/net/core/somaxconn").read_text())
+"""Connections that may wait on this host; uwsgi does not start with more."""
 NEEDS = ("nginx", "uwsgi", f"/usr/lib/uwsgi/plugins/{PLUGIN}_plugin.so")
 
 UWSGI = """
@@ -15,13 +18,14 @@ plugin = {plugin}
 virtualenv = {place}/venv
 wsgi-file = {place}/venv/etc/glancelite/wsgi/api.wsgi
 uwsgi-socket = {place}/uwsgi.sock
+listen = {listen}
 # Only the tests talk to uwsgi without nginx.
 http-socket = 127.0.0.1:{bare}
 master = true
 lazy-apps = true
 need-app = true
 processes = 1
-threads = 32
+threads = 64
 enable-threads = true
 die-on-term = true
 {user}
@@ -88,7 +92,7 @@ class NginxUwsgi(Site):
         bare, outer = free_port(), free_port()
         self.url, self.bare_url = f"http://127.0.0.1:{outer}", f"http://127.0.0.1:{bare}"
         self.make_data_dir()
-        names = {"place": self.place, "plugin": PLUGIN, "bare": bare, "outer": outer}
+        names = {"place": self.place, "plugin": PLUGIN, "bare": bare, "outer": outer, "listen": min(1024, MOST)}
         uwsgi, nginx = self.place / "uwsgi.ini", self.place / "nginx.conf"
         files = HANDED_OFF.format(**names, sends_from=self.sends_from) if self.sends_files else ""
         uwsgi.write_text(UWSGI.format(**names, user=OWNER if IS_ROOT else ""))
