@@ -21,6 +21,8 @@ from .domain.ports import Limits
 from .errors import ConfigError, LimitsUnavailable
 
 SECTION = "oslo_limit"
+_PATIENCE = {"connect_retries": 1, "connect_retry_delay": 0.1}
+"""A connection that was kept may be closed in the moment in which it is used again: that request was not read."""
 _ALL: Any = None  # which oslo.limit takes, though its signatures do not say so
 
 log = logging.getLogger(__name__)
@@ -114,7 +116,7 @@ def _configure(options: Mapping[str, Any]) -> None:
     try:
         plugin: Any = loading.get_plugin_loader(options["auth_type"])
         cfg.CONF.register_opts(loading.get_auth_plugin_conf_options(plugin), group=SECTION)
-        for name, value in options.items():
+        for name, value in {**_PATIENCE, **options}.items():
             cfg.CONF.set_override(name, value, group=SECTION)
     except (cfg.Error, ValueError, exceptions.ClientException) as error:
         raise ConfigError(reason=f"[{SECTION}] is not understood: {error}") from error
