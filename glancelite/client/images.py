@@ -91,7 +91,7 @@ class Images:
     def hash_algorithm(self) -> str:
         """By which the service hashes what it is sent, as its newest image tells; the usual one where none does."""
         try:
-            newest = next(self.list([("status", "active")], limit=1, most=1), {})
+            newest = next(map(self._image, self.list([("status", "active")], limit=1, most=1)), {})
         except ClientError:  # whoever may not list may upload
             return USUAL
         algorithm = str(newest.get("os_hash_algo"))

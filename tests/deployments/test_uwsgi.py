@@ -1,4 +1,4 @@
-"""What is uwsgi's own: it does not tell the end of a chunked body, so nginx has to."""
+"""What is uwsgi's own: it does not tell the end of a chunked body, so nginx has to; few requests may wait for it."""
 
 import http.client
 import os

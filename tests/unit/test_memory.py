@@ -23,7 +23,7 @@ print((before - resident()) // 1024)
 """
 
 SHARED = """
-import sys, threading
+import threading
 from glancelite.memory import share_heap
 
 share_heap()
