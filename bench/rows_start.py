@@ -61,7 +61,7 @@ def memory(suite: Suite) -> Iterator[Line]:
         threading.Event().wait(_REST_SECONDS)
         rest = pss(roots)
         most = _most_in_upload(target, roots, file)
-        share = rest / target.workers / MIB
+        share = rest / MIB
         yield Line(
             "memory", "memory at rest (PSS), for each worker", TITLES[name], f"{share:.1f} MiB", "", (),
             (Verdict("≤ 80 MiB", share, share <= 80),),

@@ -48,7 +48,6 @@ class Target:
     database: str = ""
     place: Path = Path()
     service_roots: tuple[int, ...] = ()
-    workers: int = 1
 
     @property
     def is_ours(self) -> bool:
