@@ -17,9 +17,10 @@ from urllib.parse import quote, unquote
 
 import peewee
 from playhouse import db_url
-from playhouse.pool import MaxConnectionsExceeded, PooledMySQLDatabase, PooledPostgresqlDatabase, PooledSqliteDatabase
+from playhouse.pool import MaxConnectionsExceeded
 
 from ..errors import ConfigError, RegistryFull, RegistryUnavailable
+from .pools import MysqlPool, SqlitePool
 
 Operation = TypeVar("Operation", bound=Callable[..., Any])
 
@@ -41,46 +42,19 @@ _INSTANTS = {"postgres": _CLOCKS["postgres"].replace("clock_timestamp", "stateme
 
 _DIALECT_SETTINGS: dict[str, dict[str, Any]] = {
     # A database that was made with SQL_ASCII would have its client speak ASCII.
-    # psycopg 3 prepares the statements that come again: PostgreSQL plans a page for longer than it reads one.
-    "postgresql": {"field_types": {"LONGTEXT": "TEXT"}, "client_encoding": "UTF8", "prefer_psycopg3": True},
+    "postgresql": {"field_types": {"LONGTEXT": "TEXT"}, "client_encoding": "UTF8"},
     # Every change compares what it finds with what it expects, and must find what others have committed.
     "mysql": {"charset": "utf8mb4", "init_command": "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"},
 }
 
 
-class _Unasked:
-    """A pool that asks no connection whether it lives, which costs as much as the statement it is wanted for: what
-    meets a lost one drops them all and is done again."""
+def _pool_of(scheme: str) -> Any:
+    """The pool of a database server; ImportError without its driver."""
+    if scheme == "mysql":
+        return MysqlPool
+    from .postgres import PostgresPool
 
-    def _is_closed(self, connection: Any) -> bool:
-        return False
-
-
-class _PostgresPool(_Unasked, PooledPostgresqlDatabase):  # type: ignore[misc]  # playhouse has no types
-    pass
-
-
-class _MysqlPool(_Unasked, PooledMySQLDatabase):  # type: ignore[misc]
-    pass
-
-
-class _SqlitePool(PooledSqliteDatabase):  # type: ignore[misc]
-    _has_spare = False
-
-    def close_spare(self) -> None:
-        """Close what a busy moment needed, with all its files.
-
-        POSIX takes a process's locks away when any descriptor of the file is closed, so SQLite leaves that of a closed
-        connection open until the last one of the process goes: that one goes too, once it is idle. While there was
-        only one it stays, for with the last of all SQLite clears its journal away.
-        """
-        with self._pool_lock:
-            if self._has_spare or len(self._connections) > 1:
-                self._has_spare = bool(self._in_use)
-                self.close_idle()
-
-
-_POOLS = {"postgresql": _PostgresPool, "mysql": _MysqlPool}
+    return PostgresPool
 
 
 def open_database(url: str, max_connections: int) -> peewee.Database:
@@ -89,7 +63,7 @@ def open_database(url: str, max_connections: int) -> peewee.Database:
         return _open_sqlite(file, max_connections)
     scheme, colon, rest = url.partition("://")
     scheme = {"postgres": "postgresql", "mysql+pymysql": "mysql", "mariadb": "mysql"}.get(scheme, scheme)
-    if not colon or scheme not in _POOLS:
+    if not colon or scheme not in _DIALECT_SETTINGS:
         raise ConfigError(
             reason="[database] connection is none of sqlite:///PATH, postgresql://… or mysql://…"
             + (f": {scheme}://…" if colon else ".")
@@ -98,7 +72,7 @@ def open_database(url: str, max_connections: int) -> peewee.Database:
         parts = db_url.parse(f"{scheme}://{rest}", unquote_password=True, unquote_user=True)
         if not parts["database"]:
             raise _unreadable()
-        return _POOLS[scheme](
+        return _pool_of(scheme)(
             **parts, max_connections=max_connections, timeout=_WAIT, stale_timeout=300, **_DIALECT_SETTINGS[scheme]
         )
     except ValueError:
@@ -134,7 +108,7 @@ def _open_sqlite(file: Path, max_connections: int) -> peewee.Database:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(reason=f"The database's directory {file.parent} cannot be made: {error.strerror}.") from error
-    return _SqlitePool(
+    return SqlitePool(
         str(file),
         pragmas={
             "synchronous": "full",
@@ -180,6 +154,7 @@ class Connected:
         self._instant = peewee.SQL(_INSTANTS.get(self._dialect, _CLOCKS[self._dialect]))
         self._line = threading.RLock()
         self._texts: dict[Hashable, tuple[str, list[Any]]] = {}
+        self._hold: Callable[[str, Sequence[Any]], Any] = getattr(db, "hold", db.execute_sql)
 
     def close(self) -> None:
         """Close every connection: before a fork, and at the end."""
@@ -236,7 +211,7 @@ class Connected:
                 yield
                 is_done = True
         except Repeatable as error:
-            if is_done:  # it was lost in the commit: whether that took place is not known
+            if is_done and not _is_undone(error):  # lost in the commit: whether that took place is not known
                 raise RegistryUnavailable(**error.details) from error
             raise
 
@@ -246,13 +221,22 @@ class Connected:
         peewee writes its text the first time, which costs more than most databases need to run it; later only the
         values are filled in. `name` is the statement's own, with all that decides over its text.
         """
+        return self._db.execute_sql(*self._statement(name, build, values))
+
+    def _send(self, name: Hashable, build: Callable[[], peewee.Query], /, **values: Any) -> None:
+        """As `_run`, when nothing depends on what it answers: it may be sent with what follows in its transaction."""
+        self._hold(*self._statement(name, build, values))
+
+    def _statement(
+        self, name: Hashable, build: Callable[[], peewee.Query], values: Mapping[str, Any]
+    ) -> tuple[str, list[Any]]:
         found = self._texts.get(name)
         if found is None:
             if len(self._texts) >= _MOST_TEXTS:
                 self._texts.clear()
             found = self._texts[name] = self._db.get_sql_context().sql(build()).query()
         text, parameters = found
-        return self._db.execute_sql(text, [values[p] if isinstance(p, _Name) else p for p in parameters])
+        return text, [values[p] if isinstance(p, _Name) else p for p in parameters]
 
     def _count(self, name: Hashable, build: Callable[[], peewee.Query], /, **values: Any) -> int:
         """As `_run`; how many rows it touched."""
@@ -261,7 +245,7 @@ class Connected:
 
     def _insert(self, name: str, table: Any, columns: Mapping[str, Any], **found: peewee.Query) -> None:
         """Insert a row; the same columns under the same name each time. `found`: columns that the database looks up."""
-        self._run(name, lambda: table.insert({column: value_of(column) for column in columns} | found), **columns)
+        self._send(name, lambda: table.insert({column: value_of(column) for column in columns} | found), **columns)
 
     def _rows(self, query: peewee.Query) -> Sequence[tuple[Any, ...]]:
         rows: Sequence[tuple[Any, ...]] = self._db.execute(query).fetchall()
@@ -270,6 +254,10 @@ class Connected:
     def _row(self, query: peewee.Query) -> tuple[Any, ...] | None:
         row: tuple[Any, ...] | None = self._db.execute(query).fetchone()
         return row
+
+    def _do(self, query: peewee.Query) -> None:
+        """Run an insert, update or delete, however many rows it touches; it may be sent with what follows."""
+        self._hold(*self._db.get_sql_context().sql(query).query())
 
     def _change(self, query: peewee.Query) -> int:
         """Run an insert, update or delete; how many rows it touched."""
@@ -310,6 +298,12 @@ def repeating(operation: Operation) -> Operation:
             raise RegistryUnavailable(**error.details) from error
 
     return cast(Operation, repeat)
+
+
+def _is_undone(error: Exception) -> bool:
+    """Did PostgreSQL say itself that it rolled the transaction back (class 40)? MariaDB says so before the commit."""
+    cause = getattr(error.__cause__, "__cause__", None) or getattr(error.__cause__, "orig", None)
+    return str(getattr(cause, "sqlstate", None)).startswith("40")
 
 
 def _translated(error: Exception) -> RegistryUnavailable | RegistryFull:

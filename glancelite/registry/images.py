@@ -103,7 +103,7 @@ class ImageQueries(UsageQueries):
             raise QuotaExceeded(what="bytes of image data", attempted=used, maximum=quota)
 
     def _set_locations(self, image_id: str, locations: Iterable[Location]) -> None:
-        self._change(LocationRow.delete().where(LocationRow.image_id == image_id))
+        self._do(LocationRow.delete().where(LocationRow.image_id == image_id))
         for position, location in enumerate(locations):
             self._insert_location(image_id, position, location)
         self._drop_unnamed(image_id)
@@ -122,35 +122,33 @@ class ImageQueries(UsageQueries):
                 self._let_go(image_id)
             else:
                 self._advance(image_id, revision, {"status": "pending_delete", "is_gone": True}, "deleted_at")
-                self._change(ImageRow.update(purge_at=self._after(delay)).where(ImageRow.id == image_id))
-                self._change(WorkRow.delete().where(WorkRow.image_id == image_id))
+                self._do(ImageRow.update(purge_at=self._after(delay)).where(ImageRow.id == image_id))
+                self._do(WorkRow.delete().where(WorkRow.image_id == image_id))
             self._drop_staged(image_id)
 
     def _finish_deletes(self) -> None:
         """Images whose delayed deletion is due are deleted for good."""
         due = ImageRow.select(ImageRow.id).where(ImageRow.status == "pending_delete", ImageRow.purge_at <= self._now)
         for (image_id,) in self._rows(due):
-            self._change(
-                ImageRow.update(status="deleted", revision=ImageRow.revision + 1).where(ImageRow.id == image_id)
-            )
+            self._do(ImageRow.update(status="deleted", revision=ImageRow.revision + 1).where(ImageRow.id == image_id))
             self._let_go(image_id)
 
     def _let_go(self, image_id: str) -> None:
         """A deleted image's locations, marks and work go; live bytes drop, writing ones are their owner's to drop."""
-        self._change(LocationRow.delete().where(LocationRow.image_id == image_id))
-        self._change(WorkRow.delete().where(WorkRow.image_id == image_id))
-        self._change(MarkRow.delete().where(MarkRow.image_id == image_id))
-        self._change(MemberRow.delete().where(MemberRow.image_id == image_id))
+        self._do(LocationRow.delete().where(LocationRow.image_id == image_id))
+        self._do(WorkRow.delete().where(WorkRow.image_id == image_id))
+        self._do(MarkRow.delete().where(MarkRow.image_id == image_id))
+        self._do(MemberRow.delete().where(MemberRow.image_id == image_id))
         self._drop_unnamed(image_id)
 
     def _drop_staged(self, image_id: str) -> None:
         staged = (BlobRow.image_id == image_id) & (BlobRow.state == "staged")
-        self._change(BlobRow.update(state="dropping", drop_at=self._now).where(staged))
+        self._do(BlobRow.update(state="dropping", drop_at=self._now).where(staged))
 
     def _drop_unnamed(self, image_id: str) -> None:
         """Live bytes of an image that no location names any more."""
         kept = LocationRow.select(LocationRow.blob).where(LocationRow.blob.is_null(False))
-        self._change(
+        self._do(
             BlobRow.update(state="dropping", drop_at=self._now).where(
                 BlobRow.image_id == image_id, BlobRow.state == "live", BlobRow.key.not_in(kept)
             )
@@ -213,7 +211,7 @@ class ImageQueries(UsageQueries):
             return MarkRow.insert_many(rows, fields=[MarkRow.mark, MarkRow.created_at, MarkRow.image_id])
 
         if values:
-            self._run(("insert marks", len(values)), build, created_at=created_at, image_id=image_id, **values)
+            self._send(("insert marks", len(values)), build, created_at=created_at, image_id=image_id, **values)
 
     def _delete_marks(self, image_id: str, marks: Iterable[str]) -> None:
         values = _numbered(marks)
@@ -223,7 +221,7 @@ class ImageQueries(UsageQueries):
             return MarkRow.delete().where(MarkRow.image_id == value_of("image_id"), gone)
 
         if values:
-            self._run(("delete marks", len(values)), build, image_id=image_id, **values)
+            self._send(("delete marks", len(values)), build, image_id=image_id, **values)
 
 
 def _numbered(marks: Iterable[str]) -> dict[str, str]:

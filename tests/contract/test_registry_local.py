@@ -12,7 +12,6 @@ from contract.registry_contract import RegistryContract
 from contract.registry_rig import CTX, LONG, intent, new
 
 from glancelite.domain.ports import Registry
-from glancelite.domain.query import ImageQuery
 from glancelite.registry.database import open_database, sqlite_url
 from glancelite.registry.local import LocalRegistry
 from glancelite.registry.schema import _DIRECTORY as MIGRATIONS
@@ -112,27 +111,6 @@ def test_sqlite_keeps_what_it_has_answered_through_a_power_cut(tmp_path: Path) -
         modes = [registry._db.execute_sql(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
     assert modes == ["wal", 2]
     registry.close()
-
-
-@pytest.mark.only_on("postgresql")
-def test_a_page_behind_a_marker_is_planned_a_few_times_and_then_no_more(local: LocalRegistry) -> None:
-    model, last = new(local), 20_000
-    with local._connection():
-        names = [f'"{column.name}"' for column in local._db.get_columns("images")]
-        copied = {'"id"': "gen_random_uuid()::text", '"created_at"': "created_at - number * 1000"}
-        values = ", ".join(copied.get(name, name) for name in names)
-        rows = f"SELECT {values} FROM images, generate_series(1, {last}) AS number"
-        local._db.execute_sql(f"INSERT INTO images ({', '.join(names)}) {rows}")
-        local._db.execute_sql("ANALYZE")
-        oldest = local._db.execute_sql("SELECT id FROM images ORDER BY created_at LIMIT 20").fetchall()
-    for (image_id,) in oldest:  # behind them come few, as PostgreSQL knows
-        local.list_images(CTX, ImageQuery(100, marker=image_id))
-
-    with local._connection():
-        plans = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%%LIMIT 100%%'"
-        ((generic, custom),) = local._db.execute_sql(plans).fetchall()
-    assert (generic > 5, custom) == (True, 5)
-    assert local.show_image(CTX, model.id) == model
 
 
 def test_an_upgrade_of_what_is_current_does_nothing(local: LocalRegistry) -> None:

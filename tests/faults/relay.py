@@ -1,13 +1,10 @@
 """A TCP relay between an API and its database that can cut a connection at the moment of a commit."""
 
-import re
 import socket
 import threading
 from contextlib import suppress
 
 _PEEK = 65536
-_PREPARING = re.compile(rb"P.{4}(\w+\0)COMMIT\0", re.DOTALL)
-"""Source: the Parse message of PostgreSQL's protocol; later only the name is sent."""
 
 
 class Relay:
@@ -69,12 +66,11 @@ class Relay:
                 back.join()
 
     def _forward(self, line: "_Line") -> None:
-        seen, commits = False, [b"COMMIT"]
+        seen = False
         while data := line.client.recv(_PEEK):
             armed = self._armed
             seen = seen or (armed is not None and armed[0] in data)
-            commits += [b"\0" + name for name in _PREPARING.findall(data)]
-            if armed is not None and seen and any(commit in data for commit in commits):
+            if armed is not None and seen and b"COMMIT" in data:
                 self._armed = None
                 line.is_muted = True
                 if armed[1] == "reply":
