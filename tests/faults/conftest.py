@@ -40,6 +40,7 @@ def shared_rig_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
         if deployment not in rigs:
             rigs[deployment] = Rig.make(tmp_path_factory.mktemp("shared") / "data", deployment)
             rigs[deployment].service.start()
+            assert rigs[deployment].api.get("/v2/images").status == 200  # by now its database has its tables
         return rigs[deployment]
 
     yield find
@@ -70,6 +71,7 @@ def import_rig_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
             settings = THREE_STORES | {"REGISTRY_COMMIT_PATIENCE": "5"}  # nobody waits long for the dead
             rigs[deployment] = Rig.make(tmp_path_factory.mktemp("imports") / "data", deployment, **settings)
             rigs[deployment].service.start()
+            assert rigs[deployment].api.get("/v2/images").status == 200  # by now its database has its tables
         return rigs[deployment]
 
     yield find
