@@ -157,8 +157,9 @@ def load_wsgi(role: str) -> WSGIApplication:
 
 def start_logging(level: int = logging.INFO) -> None:
     """Requests and what goes wrong, to standard error."""
-    # Nobody is told where in the code a line was written: it is not looked for.
+    # Nobody is told where in the code a line was written, nor by which thread: it is not looked for.
     logging._srcfile = None  # as "Optimization" in Python's logging how-to has it
+    logging.logThreads = logging.logMultiprocessing = False
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     logging.basicConfig(stream=sys.stderr, level=level, format=form)
 

@@ -10,6 +10,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import Flask, Request, Response
 from flask.sessions import NullSession, SessionInterface, SessionMixin
+from werkzeug.routing import MapAdapter
 
 _NO_SESSION = NullSession()
 
@@ -30,6 +31,13 @@ class App(Flask):
             return _NO_SESSION
 
     session_interface = _Sessionless()
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Routes by the path alone; Flask asks for the host first, and for its name in other alphabets."""
+        if request is None:
+            return None
+        root, method = request.root_path, request.method
+        return MapAdapter(self.url_map, "", root, "", "", request.path, method)
 
     def do_teardown_request(self, *args: Any) -> None: ...
 

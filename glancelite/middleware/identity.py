@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import cache, lru_cache
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from ..config import Option
@@ -53,7 +54,7 @@ class Identity(Filter):
 
 
 def _text(environ: WSGIEnvironment, name: str) -> str:
-    sent: str = environ.get("HTTP_" + name.upper().replace("-", "_"), "")
+    sent: str = environ.get(_variable(name), "")
     if sent.isascii() and sent.isprintable():
         return sent.strip()
     try:
@@ -63,6 +64,11 @@ def _text(environ: WSGIEnvironment, name: str) -> str:
     if _CONTROL.search(text):
         raise InvalidHeader(name=name, reason="control characters are not allowed.")
     return text.strip()
+
+
+@cache
+def _variable(name: str) -> str:
+    return "HTTP_" + name.upper().replace("-", "_")
 
 
 def _identifier(environ: WSGIEnvironment, name: str) -> str | None:
@@ -82,5 +88,11 @@ def _project(environ: WSGIEnvironment) -> str | None:
 
 
 def _roles(environ: WSGIEnvironment, name: str) -> tuple[str, ...]:
-    roles = (role.strip().lower() for role in _text(environ, name).split(","))
+    return _split(_text(environ, name))
+
+
+@lru_cache
+def _split(text: str) -> tuple[str, ...]:
+    """Most callers have the roles of somebody before them."""
+    roles = (role.strip().lower() for role in text.split(","))
     return tuple(dict.fromkeys(role for role in roles if role))

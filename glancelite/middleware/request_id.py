@@ -1,5 +1,6 @@
 """Gives every request an id that log lines, answers and tasks share."""
 
+import random
 import re
 import uuid
 from collections.abc import Callable, Iterable
@@ -45,5 +46,6 @@ class RequestId(Filter):
 
 def _choose(sent: str) -> str:
     if not _PLAIN.fullmatch(sent):
-        return f"req-{uuid.uuid4()}"
+        # Nobody need be unable to guess it: uuid4 asks the kernel for its bits each time.
+        return f"req-{uuid.UUID(int=random.getrandbits(128), version=4)}"
     return sent if sent.startswith("req-") else f"req-{sent}"

@@ -1,4 +1,4 @@
-"""From the bytes of a head to a request: gunicorn parses, and what it would let pass is refused here."""
+"""From the bytes of a head to a request: gunicorn parses what is not plain, and what it lets pass is refused here."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from gunicorn.http.unreader import IterUnreader
 
 from .body import RequestBody
 from .connection import Connection
+from .head import read_plain
 
 LONGEST_BODY = (1 << 63) - 1
 _STATUS = {http.LimitRequestLine: 414, http.LimitRequestHeaders: 431, http.NoMoreData: 431, http.ExpectationFailed: 417}
@@ -25,17 +26,21 @@ class Refusal(Exception):
 def read_request(cfg: Config, connection: Connection) -> Any:
     """The request whose head the connection holds, with our own reader as its body; Refusal when it is not sound."""
     connection.requests += 1
-    # The parser sees the head and nothing else: it cannot wait for more, nor touch the body.
-    unreader = IterUnreader([connection.take_head()])
-    try:
-        request = Request(cfg, unreader, connection.client, connection.requests)
-    except (http.ParseException, http.NoMoreData) as error:
-        reason = "The request's headers are too large" if isinstance(error, http.NoMoreData) else str(error)
-        raise Refusal(_STATUS.get(type(error), 400), f"{reason}.") from error
+    head = connection.take_head()
+    request = read_plain(cfg, head, connection.client) or _parse(cfg, connection, head)
     headers: list[tuple[str, str]] = request.headers
     request.body = RequestBody(connection, _body_length(request.version, headers), request._expected_100_continue)
     request._expected_100_continue = False  # The body says "100 Continue" itself, when it is first read.
     return request
+
+
+def _parse(cfg: Config, connection: Connection, head: bytes) -> Request:
+    # The parser sees the head and nothing else: it cannot wait for more, nor touch the body.
+    try:
+        return Request(cfg, IterUnreader([head]), connection.client, connection.requests)
+    except (http.ParseException, http.NoMoreData) as error:
+        reason = "The request's headers are too large" if isinstance(error, http.NoMoreData) else str(error)
+        raise Refusal(_STATUS.get(type(error), 400), f"{reason}.") from error
 
 
 def _body_length(version: tuple[int, int], headers: list[tuple[str, str]]) -> int | None:
