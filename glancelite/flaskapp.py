@@ -4,19 +4,33 @@ Sessions, signals and the hooks around a view are half of what Flask does for a 
 a response may lack is more than our views take to make one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import Flask, Request, Response
 from flask.sessions import NullSession, SessionInterface, SessionMixin
+from werkzeug.datastructures import Headers
 from werkzeug.routing import MapAdapter
 
 _NO_SESSION = NullSession()
+_STATUS = {status.value: f"{status.value} {status.phrase.upper()}" for status in HTTPStatus}
 
 
 class Answer(Response):
-    """A response that goes out as it was made: of bytes, with all its headers."""
+    """A response that goes out as it was made: of bytes, with all its headers.
+
+    `content_type`: None for a response without one. werkzeug's own way looks at each of these for what it may be.
+    """
+
+    def __init__(
+        self, response: Iterable[bytes], status: int, headers: Mapping[str, str], content_type: str | None = None
+    ) -> None:
+        own = () if content_type is None else (("Content-Type", content_type),)
+        self.headers = Headers([*headers.items(), *own])
+        self._status, self._status_code = _STATUS[status], status
+        self.response = response
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         start_response(self.status, self.headers.to_wsgi_list())

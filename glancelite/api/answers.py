@@ -26,9 +26,7 @@ def empty_response(status: int = 204) -> Response:
 
 def unchanged_response(headers: Mapping[str, str]) -> Response:
     """The answer to a client that has the data already."""
-    response = Answer([], 304, dict(headers))
-    del response.headers["Content-Type"]
-    return response
+    return Answer([], 304, headers)
 
 
 def handed_off_response(header: str, prefix: str, file: str, headers: Mapping[str, str]) -> Response:
@@ -39,9 +37,7 @@ def handed_off_response(header: str, prefix: str, file: str, headers: Mapping[st
 
 def no_data_response() -> Response:
     """The answer for an image that has no data: not even a Content-Type."""
-    response = empty_response()
-    del response.headers["Content-Type"]
-    return response
+    return Answer([], 204, {"Content-Length": "0"})
 
 
 def bytes_response(request: Request, body: Body, status: int, length: int, headers: Mapping[str, str]) -> Response:
@@ -51,7 +47,6 @@ def bytes_response(request: Request, body: Body, status: int, length: int, heade
         status,
         {**headers, "Content-Length": str(length)},
         content_type="application/octet-stream",
-        direct_passthrough=True,
     )
 
 

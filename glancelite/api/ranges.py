@@ -33,7 +33,7 @@ def has_data(request: Request, image: Image) -> bool:
 
     Raises PreconditionFailed (412) where it wants other data or none, by If-Match.
     """
-    wanted = request.if_match
+    wanted = request.if_match if "HTTP_IF_MATCH" in request.environ else None
     if wanted and not (wanted.star_tag or wanted.is_strong(image.os_hash_value or "")):
         raise PreconditionFailed(image_id=image.id)
     return not _is_other(request, image, "If-None-Match", "If-Modified-Since")
@@ -53,6 +53,8 @@ def _is_other(request: Request, image: Image, *conditions: str) -> bool:
     """Whether these headers tell of other data than the image's. One that is not understood tells of nothing."""
     names = ("HTTP_" + condition.upper().replace("-", "_") for condition in conditions)
     asked = {name: request.environ[name] for name in names if name in request.environ}
+    if not asked:
+        return True
     try:
         return is_resource_modified(
             {"REQUEST_METHOD": "GET"} | asked,
