@@ -379,11 +379,10 @@ def api_app_factory(global_conf: Knobs, **knobs: str) -> WSGIApplication:
 
 def registry_app_factory(global_conf: Knobs, **knobs: str) -> WSGIApplication:
     """`use = egg:glancelite#registry`"""
-    from .registry.app import make_registry_app
+    from .registry.app import RegistryApp
 
     instance = _instance(global_conf)
-    app: WSGIApplication = make_registry_app(instance.registry, instance.key)
-    return app
+    return RegistryApp(instance.registry, instance.key)
 
 
 def healthcheck_filter_factory(global_conf: Knobs, **knobs: str) -> Callable[[WSGIApplication], Healthcheck]:

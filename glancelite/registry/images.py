@@ -3,14 +3,13 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any, cast
 
 import peewee
 
 from ..domain.context import Context
 from ..domain.fields import UUID_PATTERN
-from ..domain.image import Image, Location, is_visible
+from ..domain.image import Image, Location, image_of, is_visible
 from ..domain.limits import COUNT, Bounds, DomainBounds
 from ..errors import ChangedMeanwhile, ImageExists, ImageNotFound, QuotaExceeded
 from .database import value_of
@@ -37,7 +36,7 @@ class ImageQueries(UsageQueries):
                 self._keep(bounds or {}, image.owner, {COUNT.name: 1}, domain)
         except peewee.IntegrityError as error:
             raise ImageExists(image_id=image.id) from error
-        return replace(image, created_at=now, updated_at=now, revision=0)
+        return image_of({**vars(image), "created_at": now, "updated_at": now, "revision": 0})
 
     def _insert_image(self, columns: Mapping[str, Any]) -> int:
         """Insert the row; the moment that the database gave it."""
@@ -74,7 +73,7 @@ class ImageQueries(UsageQueries):
                 self._check_places(image.id, quota)
             if moment is None or locations is not None:
                 return self._read_image(image.id, context)
-        return replace(image, **changes, revision=image.revision + 1, updated_at=moment)
+        return image_of({**vars(image), **changes, "revision": image.revision + 1, "updated_at": moment})
 
     def _update(self, image: Image, changes: Mapping[str, Any]) -> int | None:
         """Set fields, `properties` and `tags` with their marks, if the image still is at this revision; that moment,

@@ -1,17 +1,18 @@
 """RemoteRegistry: the registry in a daemon of its own. Made from the port's signatures; a signed POST each."""
 
 import inspect
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-import urllib3
 
 from ..config import Config
 from ..domain.ports import Registry
 from ..errors import ConfigError, RegistryRefused, RegistryUnavailable
 from .codec import OPERATIONS, error_from_wire, from_wire, sign, signature_of, to_wire
 from .key import registry_key
+from .posting import NotConnected, Poster
 
 _UNREPEATABLE = (
     "create_image", "update_image", "delete_image", "commit_blob", "park_blob", "commit_copy", "add_task",
@@ -20,41 +21,38 @@ _UNREPEATABLE = (
 """Operations that are not asked a second time on a broken connection: the first may have been done, and who asks must
 know that."""
 
+_HOST = re.compile(r"[A-Za-z0-9._:%-]+")
+
 
 class Connection:
-    """A pool of connections to the daemon."""
+    """What asks the daemon, and proves that it may."""
 
     def __init__(self, url: str, key: bytes, timeout: float, max_connections: int) -> None:
-        self._url, self._key, self._timeout, self._size = url.rstrip("/"), key, timeout, max_connections
+        self._url, self._key = url.rstrip("/"), key
         self._path = urlsplit(self._url).path
-        self._pool = self._make_pool()
-
-    def _make_pool(self) -> urllib3.HTTPConnectionPool:
-        return urllib3.connection_from_url(self._url, maxsize=self._size, timeout=self._timeout)
+        self._poster = Poster(self._url, timeout, max_connections)
 
     def close(self) -> None:
         """Let go of all connections: before a fork, and at the end."""
-        self._pool.close()
-        self._pool = self._make_pool()
+        self._poster.close()
 
     def call(self, operation: str, arguments: dict[str, Any]) -> Any:
         """Ask the daemon; raises what the operation raises, RegistryUnavailable when no answer came."""
-        response = self._post(operation, to_wire(arguments))
-        if response.status == 200:
-            return from_wire(signature_of(operation)[1], _parsed(response.data))
-        if response.status == 401:
+        status, answer = self._post(operation, to_wire(arguments))
+        if status == 200:
+            return from_wire(signature_of(operation)[1], _parsed(answer))
+        if status == 401:
             raise RegistryRefused(reason="its key is another one, or the clocks differ.")
-        raise error_from_wire(_parsed(response.data))
+        raise error_from_wire(_parsed(answer))
 
-    def _post(self, operation: str, body: bytes) -> urllib3.BaseHTTPResponse:
+    def _post(self, operation: str, body: bytes) -> tuple[int, bytes]:
         attempts = 1 if operation in _UNREPEATABLE else 2
         for attempt in range(attempts):
-            headers = {"Content-Type": "application/json"} | sign(self._key, operation, body)
             try:
-                return self._pool.urlopen("POST", f"{self._path}/rpc/{operation}", body, headers, retries=False)
-            except urllib3.exceptions.HTTPError as error:
-                if attempt + 1 == attempts or isinstance(error, urllib3.exceptions.NewConnectionError):
-                    raise RegistryUnavailable(reason=f"no answer from {self._url}: {type(error).__name__}") from error
+                return self._poster.post(f"{self._path}/rpc/{operation}", sign(self._key, operation, body), body)
+            except OSError as error:
+                if attempt + 1 == attempts or isinstance(error, NotConnected):
+                    raise RegistryUnavailable(reason=f"no answer from {self._url}: {error}") from error
         raise AssertionError("unreachable")  # pragma: no cover
 
 
@@ -99,9 +97,8 @@ def connect_registry(config: Config) -> Any:
     url = config["registry.location"]
     try:
         parts = urlsplit(url)
-        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        urllib3.util.parse_url(url)
-    except (ValueError, urllib3.exceptions.LocationParseError):
+        is_url = parts.scheme in ("http", "https") and bool(_HOST.fullmatch(parts.hostname or "")) and parts.port != 0
+    except ValueError:
         is_url = False
     if "@" in url:
         raise ConfigError(reason="[registry] location has a user in it; http://HOST:PORT is expected.")

@@ -18,7 +18,7 @@ from glancelite.domain.ports import Intent, Registry
 from glancelite.domain.task import Task
 from glancelite.errors import ImageNotFound, RegistryRefused, RegistryUnavailable
 from glancelite.registry import codec
-from glancelite.registry.app import make_registry_app
+from glancelite.registry.app import RegistryApp
 from glancelite.registry.local import LocalRegistry
 from glancelite.registry.remote import Connection, RemoteRegistry
 
@@ -34,7 +34,7 @@ class Quiet(WSGIRequestHandler):
 
 @pytest.fixture
 def daemon(local: LocalRegistry) -> Iterator[BaseWSGIServer]:
-    server = make_server("127.0.0.1", 0, make_registry_app(local, KEY), threaded=True, request_handler=Quiet)
+    server = make_server("127.0.0.1", 0, RegistryApp(local, KEY), threaded=True, request_handler=Quiet)
     server.daemon_threads = True  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
