@@ -23,7 +23,7 @@ _MOST_BLOCKS = 4
 _STEP = 512 << 10
 """Bytes that a thread hashes before it looks whether somebody wants to answer a request."""
 _TURN = 4
-"""Blocks that a hash may take before the hashes of other streams have their turn."""
+"""Blocks that a line of hashes may take before the lines of other streams have their turn."""
 
 _NICENESS = 5
 """Hashes let those go first who answer requests, which take a moment only."""
@@ -35,7 +35,8 @@ def be_nice() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
 
-_THREADS = ThreadPoolExecutor(max(2, len(os.sched_getaffinity(0))), thread_name_prefix="hash", initializer=be_nice)
+_WORKERS = max(2, len(os.sched_getaffinity(0)))
+_THREADS = ThreadPoolExecutor(_WORKERS, thread_name_prefix="hash", initializer=be_nice)
 
 
 class Blocks:
@@ -71,7 +72,12 @@ class Blocks:
 
 def _make_buffer(size: int) -> "bytearray | mmap.mmap":
     """A large one lies on whole pages: from other places a store could not write it past the page cache."""
-    return bytearray(size) if size < _SMALL_BLOCK else mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if size < _SMALL_BLOCK:
+        return bytearray(size)
+    pages = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with suppress(OSError):
+        pages.madvise(mmap.MADV_HUGEPAGE)
+    return pages
 
 
 class Block:
@@ -90,46 +96,60 @@ class Hashes:
     """Several hashes of one stream. What fits into one block is hashed at once; more of it by the shared threads."""
 
     def __init__(self, algorithms: Sequence[str]) -> None:
-        self._hashes = [_Hash(name) for name in algorithms]
+        self._hashes = [hashlib.new(name, usedforsecurity=False) for name in algorithms]
         self._first: Block | None = None
-        self._is_long = False
+        self._lines: list[_Line] = []
 
     def update(self, block: Block) -> None:
         """Take a block, which nobody else but its filler uses."""
         block.users = 1 + len(self._hashes)
-        if not self._is_long and self._first is None:
+        if not self._lines and self._first is None:
             self._first = block
             return
-        self._pass_on_first()
-        for one in self._hashes:
-            one.push(block)
+        if not self._lines:
+            self._begin()
+        self._pass_on(block)
 
-    def _pass_on_first(self) -> None:
-        self._is_long = True
+    def _begin(self) -> None:
+        """A stream that is alone has a line for each hash, and so several processors. Those of many have one for all
+        their hashes, which find in a processor's cache what the one before them has read."""
+        is_alone = len(_LONG) < _WORKERS // 2
+        _LONG.add(self)
+        self._lines = [_Line([one]) for one in self._hashes] if is_alone else [_Line(self._hashes)]
         if self._first is not None:
             first, self._first = self._first, None
-            for one in self._hashes:
-                one.push(first)
+            self._pass_on(first)
+
+    def _pass_on(self, block: Block) -> None:
+        for line in self._lines:
+            line.push(block)
 
     def finish(self) -> tuple[str, ...]:
         """The hex digests, in the order of the algorithms."""
         if self._first is not None:
-            for one in self._hashes:
-                one.now(self._first)
+            _Line(self._hashes).now(self._first)
             self._first = None
-        return tuple(one.finish() for one in self._hashes)
+        for line in self._lines:
+            line.finish()
+        _LONG.discard(self)
+        return tuple(one.hexdigest() for one in self._hashes)
 
     def close(self) -> None:
         """Give up what is not hashed yet."""
-        for one in self._hashes:
-            one.close()
+        _LONG.discard(self)
+        for line in self._lines:
+            line.close()
 
 
-class _Hash:
-    """One hash, and the blocks that wait for it; at most one thread works on it."""
+_LONG: set[Hashes] = set()
+"""The streams that the shared threads work for."""
 
-    def __init__(self, algorithm: str) -> None:
-        self._hash = hashlib.new(algorithm, usedforsecurity=False)
+
+class _Line:
+    """Hashes that go through a stream together, and the blocks that wait for them; at most one thread works on it."""
+
+    def __init__(self, hashes: "Sequence[hashlib._Hash]") -> None:
+        self._hashes = hashes
         self._waiting: deque[Block] = deque()
         self._is_busy = False
         self._changed = Condition()
@@ -144,9 +164,11 @@ class _Hash:
 
     def now(self, block: Block) -> None:
         for begin in range(0, len(block.view), _STEP):
-            self._hash.update(block.view[begin : begin + _STEP])
-            os.sched_yield()  # whoever answers a request need not wait until Linux would take the processor away
-        block.let_go()
+            for one in self._hashes:
+                one.update(block.view[begin : begin + _STEP])
+                os.sched_yield()  # whoever answers a request need not wait until Linux would take the processor away
+        for _ in self._hashes:
+            block.let_go()
 
     def _work(self) -> None:
         for _ in range(_TURN):
@@ -159,10 +181,9 @@ class _Hash:
             self.now(block)
         _THREADS.submit(self._work)
 
-    def finish(self) -> str:
+    def finish(self) -> None:
         with self._changed:
             self._changed.wait_for(lambda: not self._is_busy)
-        return self._hash.hexdigest()
 
     def close(self) -> None:
         with self._changed:
