@@ -1,4 +1,4 @@
-"""Flask as both of our apps use it: routing, a request, one way to say errors. What nobody here needs is left out.
+"""Flask as the API uses it: routing, a request, one way to say errors. What nobody here needs is left out.
 
 Sessions, signals and the hooks around a view are half of what Flask does for a small request; looking once more at what
 a response may lack is more than our views take to make one.

@@ -40,7 +40,7 @@ class Connection:
         """Ask the daemon; raises what the operation raises, RegistryUnavailable when no answer came."""
         status, answer = self._post(operation, to_wire(arguments))
         if status == 200:
-            return from_wire(signature_of(operation)[1], _parsed(answer))
+            return _result(operation, _parsed(answer))
         if status == 401:
             raise RegistryRefused(reason="its key is another one, or the clocks differ.")
         raise error_from_wire(_parsed(answer))
@@ -54,6 +54,13 @@ class Connection:
                 if attempt + 1 == attempts or isinstance(error, NotConnected):
                     raise RegistryUnavailable(reason=f"no answer from {self._url}: {error}") from error
         raise AssertionError("unreachable")  # pragma: no cover
+
+
+def _result(operation: str, document: Any) -> Any:
+    try:
+        return from_wire(signature_of(operation)[1], document)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RegistryUnavailable(reason="its answer is not understood; do both run the same version?") from error
 
 
 def _parsed(data: bytes) -> Any:

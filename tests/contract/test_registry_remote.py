@@ -2,12 +2,17 @@
 
 import json
 import socket
+import ssl
 import threading
+import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 import urllib3
 from contract.registry_contract import RegistryContract
 from contract.registry_rig import CTX, DATA
@@ -190,6 +195,11 @@ NONSENSE = (
     b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK",
     b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n",
     b"SSH-2.0\r\n",
+    b"HTTP/1.1 200 OK\r\n\r\n{}",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{}",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n{}",
+    b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000,
 )
 STATUS = b'{"schema": "x", "is_current": true}'
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(STATUS), STATUS)
@@ -199,6 +209,77 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(STATUS), STAT
 def test_what_is_no_registry_is_unavailable(answer: bytes) -> None:
     with impostor(answer, answer) as (registry, _), pytest.raises(RegistryUnavailable):
         registry.show_status()
+
+
+def test_a_connection_that_was_closed_meanwhile_is_not_used_again() -> None:
+    with impostor(ANSWER, ANSWER) as (registry, asked):
+        registry.show_status()
+        time.sleep(0.05)  # the end has come by now
+        with pytest.raises(RegistryUnavailable, match="not understood"):  # an answer, if to another question
+            registry.create_image(CTX, Image(id="x"))
+    assert len(asked) == 2
+
+
+def test_one_connection_serves_one_request_after_the_other() -> None:
+    def serve() -> None:
+        peer, _ = server.accept()
+        with peer:
+            while peer.recv(65536):
+                peer.sendall(ANSWER)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        registry = RemoteRegistry(Connection(f"http://127.0.0.1:{server.getsockname()[1]}", KEY, 2.0, 2))
+        assert [registry.show_status().schema for _ in range(5)] == ["x"] * 5
+        registry.close()
+        thread.join()
+
+
+def test_an_answer_that_comes_too_late_is_not_taken_for_the_next() -> None:
+    late, prompt = ANSWER.replace(b'"x"', b'"a"'), ANSWER.replace(b'"x"', b'"b"')
+
+    def serve() -> None:
+        first, _ = server.accept()
+        first.recv(65536)
+        second, _ = server.accept()  # who asked has given up
+        with first, second, suppress(OSError):
+            first.sendall(late)
+            second.recv(65536)
+            second.sendall(prompt)
+            second.recv(65536)
+            second.sendall(prompt)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        registry = RemoteRegistry(Connection(f"http://127.0.0.1:{server.getsockname()[1]}", KEY, 0.3, 2))
+        assert [registry.show_status().schema for _ in range(2)] == ["b", "b"]
+        registry.close()
+        thread.join()
+
+
+def test_a_registry_may_stand_behind_tls(local: LocalRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority, ours = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(ours)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    app = RegistryApp(local, KEY)
+    server = make_server("localhost", 0, app, threaded=True, request_handler=Quiet, ssl_context=ours)
+    server.daemon_threads = True  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    registry = RemoteRegistry(Connection(f"https://localhost:{server.server_port}/", KEY, 10.0, 2))
+
+    with pytest.raises(RegistryUnavailable, match="certificate verify failed"):
+        registry.show_status()
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    made = registry.create_image(CTX, Image(id=str(uuid.uuid4()), owner="mine"))
+    assert registry.show_image(CTX, made.id) == made
+
+    registry.close()
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 def test_an_answer_that_is_lost_is_asked_for_again() -> None:
