@@ -86,7 +86,7 @@ class _Connection(psycopg.Connection[Any]):
     def _literal(self, value: Any) -> str:
         if value is None:
             return "NULL"
-        if type(value) is int:
+        if type(value) is int or type(value) is bool:
             return str(value)
         if not isinstance(value, str):
             return syntax.Literal(value).as_string(self)

@@ -1,7 +1,6 @@
 """Between rows and values: an image from joined tuples, its columns from a value, and the search marks of both."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -46,9 +45,9 @@ def columns_of(values: Mapping[str, Any]) -> dict[str, Any]:
     """Image values as columns: properties and tags become JSON, whatever has no column is left out."""
     columns = {name: value for name, value in values.items() if name in _NAMES}
     if "properties" in values:
-        columns["properties"] = json.dumps(values["properties"])
+        columns["properties"] = orjson.dumps(values["properties"]).decode()
     if "tags" in values:
-        columns["tags"] = json.dumps(list(values["tags"]))
+        columns["tags"] = orjson.dumps(values["tags"]).decode()
     return columns
 
 
