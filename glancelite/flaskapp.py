@@ -31,6 +31,7 @@ class Answer(Response):
         self.headers = Headers([*headers.items(), *own])
         self._status, self._status_code = _STATUS[status], status
         self.response = response
+        self._on_close = []
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         start_response(self.status, self.headers.to_wsgi_list())

@@ -301,9 +301,12 @@ def repeating(operation: Operation) -> Operation:
 
 
 def _is_undone(error: Exception) -> bool:
-    """Did PostgreSQL say itself that it rolled the transaction back (class 40)? MariaDB says so before the commit."""
-    cause = getattr(error.__cause__, "__cause__", None) or getattr(error.__cause__, "orig", None)
-    return str(getattr(cause, "sqlstate", None)).startswith("40")
+    """Did PostgreSQL itself refuse one of the statements that were sent with the commit, or the commit? MariaDB does
+    so before it."""
+    cause = getattr(error.__cause__, "orig", None)
+    diagnosis = getattr(cause, "diag", None)
+    is_refused = getattr(diagnosis, "severity_nonlocalized", None) == "ERROR"
+    return is_refused and getattr(diagnosis, "sqlstate", None) != "40003"  # statement_completion_unknown
 
 
 def _translated(error: Exception) -> RegistryUnavailable | RegistryFull:

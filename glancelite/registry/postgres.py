@@ -25,8 +25,13 @@ from .pools import Unasked
 _PLANNED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 _TYPES: dict[type, str] = {bool: "boolean", int: "bigint", float: "double precision"}
 """What a value is declared as; of others PostgreSQL finds out from where they stand."""
+_LARGE = 1 << 63
 _MOST_KNOWN = 200
+_MOST_HELD = 100
+"""What is held back is one message, which the server reads as a whole."""
 _GOOD = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
+_STALE = ("26000", "0A000")
+"""SQLSTATEs of a prepared statement that a pooler has dropped, or that a migration has changed the result of."""
 
 
 class Answer:
@@ -86,8 +91,10 @@ class _Connection(psycopg.Connection[Any]):
     def _literal(self, value: Any) -> str:
         if value is None:
             return "NULL"
-        if type(value) is int or type(value) is bool:
+        if type(value) is bool:
             return str(value)
+        if type(value) is int:
+            return str(value) if value >= 0 else f"({value})"  # after a minus, "--" would begin a comment
         if not isinstance(value, str):
             return syntax.Literal(value).as_string(self)
         if "\0" in value:  # where libpq would take the text to end
@@ -95,7 +102,7 @@ class _Connection(psycopg.Connection[Any]):
         return self._escaping.escape_literal(value.encode()).decode()
 
     def _form_of(self, sql: str, values: Sequence[Any]) -> str:
-        types = tuple([_TYPES.get(type(value), "unknown") for value in values])
+        types = tuple([_type_of(value) for value in values])
         form = self._known.get((sql, types))
         if form is None:
             self._known[sql, types] = ""
@@ -126,6 +133,11 @@ class _Connection(psycopg.Connection[Any]):
         except (KeyboardInterrupt, SystemExit):
             self.close()  # what the server does now is nobody's
             raise
+        except psycopg.Error as error:
+            if error.sqlstate not in _STALE:
+                raise
+            self.close()
+            raise psycopg.OperationalError(str(error)) from error
 
     def _await_answer(self) -> PGresult:
         last: PGresult | None = None
@@ -143,6 +155,11 @@ class _Connection(psycopg.Connection[Any]):
         return last
 
 
+def _type_of(value: Any) -> str:
+    kind = type(value)
+    return "numeric" if kind is int and not -_LARGE <= value < _LARGE else _TYPES.get(kind, "unknown")
+
+
 class _Adapter(peewee.Psycopg3Adapter):  # type: ignore[misc]  # peewee has no types
     def connect(self, db: peewee.Database, **parameters: Any) -> _Connection:
         return _Connection.connect(dbname=db.database, **parameters)
@@ -152,6 +169,10 @@ class PostgresPool(Unasked, PooledPostgresqlDatabase):  # type: ignore[misc]
     """Connections to PostgreSQL. peewee's `atomic` calls `begin`, `commit` and `rollback`."""
 
     psycopg3_adapter = _Adapter
+
+    def _can_reuse(self, connection: _Connection) -> bool:
+        # Who was interrupted has not rolled back: what it held must not go out with what the next one sends.
+        return not connection.held and bool(super()._can_reuse(connection))
 
     def init(self, database: str, **kwargs: Any) -> None:
         super().init(database, prefer_psycopg3=True, **kwargs)
@@ -165,7 +186,10 @@ class PostgresPool(Unasked, PooledPostgresqlDatabase):  # type: ignore[misc]
         """Run a statement of a transaction no later than its next one or its end, which raises what this one does."""
         with peewee.__exception_wrapper__:
             here = self.connection()
-            here.held.append(here.text_of(sql, params))
+            if len(here.held) < _MOST_HELD:
+                here.held.append(here.text_of(sql, params))
+            else:
+                here.run(sql, params)
 
     def begin(self, isolation_level: Any = None) -> None:
         self.connection().held.append("BEGIN")

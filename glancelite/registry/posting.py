@@ -14,7 +14,7 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 _ANSWER = re.compile(rb"HTTP/1\.([01]) (\d{3})[ \r]")
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*\r\n", re.IGNORECASE)
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*(?=\r\n)", re.IGNORECASE)
 _CLOSE = re.compile(rb"\r\nconnection:[ \t]*close[ \t]*\r\n", re.IGNORECASE)
 _LONGEST_HEAD = 65536
 _RECEIVED = 65536
@@ -73,7 +73,7 @@ class Poster:
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._is_secret:
                 return ssl.create_default_context().wrap_socket(made, server_hostname=self._host)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the second for names that no host can have
             raise NotConnected(str(error)) from error
         # The kernel keeps the time limit: nothing then has to be asked before each call whether it would wait.
         made.settimeout(None)
@@ -102,10 +102,10 @@ class _Line:
             if len(data) > _LONGEST_HEAD:
                 break
         head, body = data[:end], data[end + 2 :]
-        found, length = _ANSWER.match(head), _LENGTH.search(head)
-        if end < 2 or found is None or length is None:
+        found, length = _ANSWER.match(head), _LENGTH.findall(head)
+        if end < 2 or found is None or found[2] < b"200" or len(length) != 1:
             raise OSError("what answers does not speak HTTP as a registry does")
-        left = int(length[1]) - len(body)
+        left = int(length[0]) - len(body)
         if left:
             body += self._receive_all(left)
         return int(found[2]), body, found[1] == b"1" and not _CLOSE.search(head)

@@ -103,6 +103,8 @@ class Hashes:
     def update(self, block: Block) -> None:
         """Take a block, which nobody else but its filler uses."""
         block.users = 1 + len(self._hashes)
+        if not self._hashes:
+            return
         if not self._lines and self._first is None:
             self._first = block
             return

@@ -4,7 +4,9 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
+from typing import Any
 
 import peewee
 import pytest
@@ -23,8 +25,8 @@ import sys
 from glancelite.registry.database import open_database
 db = open_database(sys.argv[1], 1)
 db.execute_sql("SELECT 1")
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     db.execute_sql("SELECT pg_sleep(60)")
 except KeyboardInterrupt:
     print(db.execute_sql("SELECT 2").fetchone() if db.close() or db.connect() else None)
@@ -118,6 +120,83 @@ def test_who_is_the_victim_of_a_deadlock_at_the_commit_is_told_that_nothing_was_
     assert sorted(outcomes) == ["again", "done"]
 
 
+def test_a_lock_that_is_not_had_in_time_at_the_commit_says_that_nothing_was_done(
+    local: LocalRegistry,
+) -> None:
+    image = new(local)
+    is_held, may_end = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with local._transaction():
+            local._change(ImageRow.update(name="first").where(ImageRow.id == image.id))
+            is_held.set()
+            may_end.wait(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    is_held.wait(10)
+    with pytest.raises(Repeatable), local._transaction():
+        local._db.execute_sql("SET LOCAL lock_timeout = 50")
+        local._do(ImageRow.update(name="second").where(ImageRow.id == image.id))
+    may_end.set()
+    holder.join()
+
+    assert local.show_image(CTX, image.id).name == "first"
+
+
+@pytest.mark.parametrize("moment", ["commit", "push_transaction"])
+def test_what_an_interrupted_transaction_held_back_is_never_sent(
+    local: LocalRegistry, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    image = new(local)
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(local._db, moment, interrupt)
+        with local._transaction():
+            local._do(ImageRow.update(name="held").where(ImageRow.id == image.id))
+
+    with local._connection():
+        assert local._db.connection().held == []
+        local._change(ImageRow.update(min_ram=7).where(ImageRow.id == image.id))
+    found = local.show_image(CTX, image.id)
+    assert (found.name, found.min_ram) == (None, 7)
+
+
+def test_what_is_held_back_has_a_limit(local: LocalRegistry, messages: list[str]) -> None:
+    images = [new(local) for _ in range(3)]
+    messages.clear()
+    with local._transaction():
+        for number in range(250):
+            local._do(ImageRow.update(min_disk=number).where(ImageRow.id == images[number % 3].id))
+
+    assert len(messages) < 10
+    assert max(message.count(";") for message in messages) <= 100
+    assert [local.show_image(CTX, image.id).min_disk for image in images] == [249, 247, 248]
+
+
+def test_statements_that_a_pooler_has_dropped_are_prepared_anew(local: LocalRegistry) -> None:
+    image = new(local)
+    for _ in range(3):
+        local.show_image(CTX, image.id)
+    with local._connection():
+        local._db.execute_sql("DISCARD ALL")
+
+    assert local.show_image(CTX, image.id) == image
+
+
+NUMBERS = [0, 1, -1, -5, 2**63 - 1, 6 - 2**63, 2**63, 2**70]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_any_number_is_what_it_is(local: LocalRegistry, number: int) -> None:
+    with local._connection():
+        for _ in range(3):
+            assert local._db.execute_sql("SELECT 5 -%s, %s", (number, number)).fetchone() == (5 - number, number)
+
+
 TRICKY = [
     "",
     "'",
@@ -167,6 +246,7 @@ def test_who_waits_for_the_server_can_be_interrupted(new_url: Callable[[], str])
     assert waiting.stdout is not None
     assert waiting.stdout.readline() == "ready\n"
 
+    time.sleep(0.3)  # by now it waits
     waiting.send_signal(signal.SIGINT)
 
     assert waiting.communicate(timeout=20)[0] == "(2,)\n"

@@ -166,6 +166,12 @@ def test_without_a_daemon_the_outcome_is_unknown() -> None:
         registry.show_status()
 
 
+def test_a_host_that_there_cannot_be_is_not_reached() -> None:
+    registry = RemoteRegistry(Connection("http://a..b:1", KEY, 5.0, 2))
+    with pytest.raises(RegistryUnavailable, match="no answer from"):
+        registry.show_status()
+
+
 @contextmanager
 def impostor(*answers: bytes) -> Iterator[tuple[Any, list[bytes]]]:
     """A registry at a place where each request gets the next of these answers and a close; the requests it got."""
@@ -200,6 +206,8 @@ NONSENSE = (
     b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{}",
     b"HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n{}",
     b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000,
+    b"HTTP/1.1 102 Wait\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
 )
 STATUS = b'{"schema": "x", "is_current": true}'
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(STATUS), STATUS)
