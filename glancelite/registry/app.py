@@ -44,6 +44,9 @@ class RegistryApp:
         except GlanceliteError as error:
             status, body = error.status, error_to_wire(error)
             headers += error.headers.items()
+        except Exception:
+            log.exception("%s failed", environ.get("PATH_INFO"))
+            status, body = 500, error_to_wire(GlanceliteError())
         start_response(f"{status} {HTTPStatus(status).phrase}", [*headers, ("Content-Length", str(len(body)))])
         return [body]
 

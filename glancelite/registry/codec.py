@@ -146,4 +146,4 @@ def is_signed(key: bytes, operation: str, body: bytes, headers: SupportsGet) -> 
 
 def _digest(key: bytes, operation: str, date: str, body: bytes) -> str:
     text = "\n".join((operation, date, hashlib.sha256(body).hexdigest()))
-    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key, text.encode(), "sha256").hex()

@@ -21,7 +21,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from glancelite.domain.image import Image
 from glancelite.domain.ports import Intent, Registry
 from glancelite.domain.task import Task
-from glancelite.errors import ImageNotFound, RegistryRefused, RegistryUnavailable
+from glancelite.errors import GlanceliteError, ImageNotFound, RegistryRefused, RegistryUnavailable
 from glancelite.registry import codec
 from glancelite.registry.app import RegistryApp
 from glancelite.registry.local import LocalRegistry
@@ -144,6 +144,19 @@ def test_another_method_is_refused(daemon: BaseWSGIServer) -> None:
     with urllib3.PoolManager() as pool:
         answer = pool.request("GET", f"http://127.0.0.1:{daemon.server_port}/rpc/show_status")
     assert answer.status == 405
+
+
+def test_what_nobody_foresaw_is_logged_there_and_an_error_here(
+    local: LocalRegistry, remote: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(local, "show_status", lambda: 1 / 0)
+
+    with pytest.raises(GlanceliteError) as caught:
+        remote.show_status()
+
+    assert (caught.value.code, caught.value.status) == ("internal-error", 500)
+    assert "/rpc/show_status failed" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_another_key_is_the_nodes_fault_not_the_requests(daemon: BaseWSGIServer) -> None:
