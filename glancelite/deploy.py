@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -160,8 +161,25 @@ def start_logging(level: int = logging.INFO) -> None:
     # Nobody is told where in the code a line was written, nor by which thread: it is not looked for.
     logging._srcfile = None  # as "Optimization" in Python's logging how-to has it
     logging.logThreads = logging.logMultiprocessing = False
-    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(stream=sys.stderr, level=level, format=form)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=level)
+
+
+class _Formatter(logging.Formatter):
+    """As Python's, which writes the date anew for each line: once a second is enough."""
+
+    def __init__(self, form: str) -> None:
+        super().__init__(form)
+        self._known: tuple[int, str] = (-1, "")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        second = int(record.created)
+        known, text = self._known
+        if known != second:
+            text = time.strftime(self.default_time_format, self.converter(second))
+            self._known = second, text
+        return f"{text},{int(record.msecs):03d}"
 
 
 def build_services(config: Config) -> Services:

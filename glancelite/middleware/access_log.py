@@ -18,6 +18,7 @@ _SECRET_NAME = re.compile(
     r"passw|passphrase|secret|token|signature|credential|api_?key|access_?key|_sig$|^(sig|key|auth)$", re.I
 )
 _USERINFO = re.compile(r"//[^/\s]*@")
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9/_.-]*")
 _READABLE = "/:;,.@!$&'()*+=~?%[]-_"
 
 
@@ -130,7 +131,8 @@ class _Counted:
 def redacted_url(environ: WSGIEnvironment) -> str:
     """Path and query of a request as they may be written down: one line, no credentials."""
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-    path = quote(path, safe="/:@!$&'()*+,;=~", encoding="latin-1", errors="replace")
+    if not _PLAIN_PATH.fullmatch(path):
+        path = quote(path, safe="/:@!$&'()*+,;=~", encoding="latin-1", errors="replace")
     query = environ.get("QUERY_STRING", "")
     return f"{path}?{'&'.join(map(_redacted, query.split('&')))}" if query else path
 

@@ -4,7 +4,6 @@ The kernel keeps the time limits (SO_RCVTIMEO, SO_SNDTIMEO): a limit then means 
 can move a whole MiB, and nothing has to poll.
 """
 
-import select
 import socket
 import struct
 import time
@@ -44,7 +43,6 @@ class Connection:
     """A client's socket with its time limits, and a buffer in front of it."""
 
     def __init__(self, sock: socket.socket, client: tuple[str, int], server: tuple[str, int], settings: ServerSettings):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(settings.body_idle_timeout))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(settings.send_timeout))
         # SO_SNDTIMEO starts anew when a corner of the send buffer comes free; this one looks at the client's side only.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(settings.send_timeout * 1000))
@@ -55,6 +53,7 @@ class Connection:
         self.linger_end = 0.0
         self._buffer, self._at = b"", 0
         self._received, self._waited = 0, 0.0
+        self._patience = 0.0
 
     # The head of a request, collected by the event loop -----------------------------------------------------------
 
@@ -63,10 +62,10 @@ class Connection:
         """Whether bytes have arrived that nobody has read."""
         return self._at < len(self._buffer)
 
-    def collect(self) -> bool:
+    def collect(self, flags: int = socket.MSG_DONTWAIT) -> bool:
         """Take in what has arrived, without waiting; False when the client has closed."""
         try:
-            data = self.sock.recv(RECEIVE_BYTES, socket.MSG_DONTWAIT)
+            data = self.sock.recv(RECEIVE_BYTES, flags)
         except BlockingIOError:
             return True
         except OSError:
@@ -78,9 +77,8 @@ class Connection:
         """Whether a whole head is there, or comes within this time."""
         if self.has_head():
             return True
-        watch = select.poll()
-        watch.register(self.sock, select.POLLIN)
-        return bool(watch.poll(seconds * 1000)) and self.collect() and self.has_head()
+        self._be_patient(seconds)
+        return self.collect(0) and self.has_head()
 
     def has_head(self) -> bool:
         """Whether a request's head is complete, or already so wrong or long that more of it would not help."""
@@ -129,7 +127,14 @@ class Connection:
         buffer = bytearray(RECEIVE_BYTES)
         return bytes(memoryview(buffer)[: self._receive_into(memoryview(buffer))])
 
+    def _be_patient(self, seconds: float) -> None:
+        """Wait for so long from now on when something is to be received."""
+        if seconds != self._patience:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(seconds))
+            self._patience = seconds
+
     def _receive_into(self, view: memoryview, flags: int = 0) -> int:
+        self._be_patient(self.settings.body_idle_timeout)
         begin = time.monotonic()
         try:
             count = self.sock.recv_into(view, 0, flags)
