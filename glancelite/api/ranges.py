@@ -2,9 +2,10 @@
 
 import re
 from datetime import UTC, datetime
+from email.utils import formatdate
 
 from flask import Request
-from werkzeug.http import http_date, is_resource_modified
+from werkzeug.http import is_resource_modified
 
 from ..domain.image import Image
 from ..errors import MultipleRanges, PreconditionFailed, RangeNotSatisfiable
@@ -16,7 +17,7 @@ _CONTENT_RANGE = re.compile(r"\s*bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)\s*"
 
 def describe_data(image: Image) -> dict[str, str]:
     """Headers by which a client knows this data again. It is never younger than the image's last change."""
-    headers = {"Accept-Ranges": "bytes", "Last-Modified": http_date(_last_change(image))}
+    headers = {"Accept-Ranges": "bytes", "Last-Modified": formatdate(image.updated_at // 1_000_000, usegmt=True)}
     if image.checksum:
         headers["Content-MD5"] = image.checksum  # Glance quirk: hexadecimal, and of the whole image also for a part.
     if image.os_hash_value:
