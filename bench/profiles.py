@@ -30,7 +30,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "store": ("glancelite/stores/",),
     "registry": ("glancelite/registry/", "peewee.py", "playhouse/"),
     "API": ("glancelite/api/", "glancelite/usecases/", "glancelite/domain/"),
-    "Flask": ("glancelite/flaskapp.py", "flask/", "werkzeug/"),
+    "Flask": ("glancelite/api/flaskapp.py", "flask/", "werkzeug/"),
     "pipeline": ("glancelite/middleware/", "webob/", "paste/"),
     "server": ("glancelite/server/", "gunicorn/"),
 }

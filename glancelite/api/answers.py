@@ -9,7 +9,7 @@ import orjson
 from flask import Request, Response
 
 from ..domain.ports import Body
-from ..flaskapp import Answer
+from .flaskapp import Answer
 
 BLOCK = 1 << 20
 

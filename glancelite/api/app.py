@@ -5,9 +5,9 @@ from typing import Any
 from flask import Flask
 from werkzeug.routing import Rule
 
-from ..flaskapp import App
 from ..usecases.services import Services
 from .errors import install_errors
+from .flaskapp import App
 from .gate import admit
 from .openapi import make_document
 from .operations import OPERATIONS

@@ -5,7 +5,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as NoSuchMethod
 
 from ..errors import BadRequest, GlanceliteError, MethodNotAllowed, NotFound, render
-from ..flaskapp import Answer
+from .flaskapp import Answer
 
 
 def install_errors(app: Flask) -> None:

@@ -73,7 +73,10 @@ def _read(environ: WSGIEnvironment) -> bytes:
     length = int(text) if len(text) < 16 else MAX_BODY + 1
     if length > MAX_BODY:
         raise BodyTooLarge(limit=MAX_BODY)
-    body: bytes = environ["wsgi.input"].read(length)
+    try:
+        body: bytes = environ["wsgi.input"].read(length)
+    except OSError as error:  # who asked has gone, or stalls
+        raise BadRequest(reason=f"The body cannot be read: {error}") from error
     if len(body) < length:
         raise BadRequest(reason="The body is shorter than its length.")
     return body

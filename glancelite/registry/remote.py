@@ -21,7 +21,7 @@ _UNREPEATABLE = (
 """Operations that are not asked a second time on a broken connection: the first may have been done, and who asks must
 know that."""
 
-_HOST = re.compile(r"[A-Za-z0-9._:%-]+")
+_URL, _HOST = re.compile(r"[!-~]+"), re.compile(r"[A-Za-z0-9._:%-]+")
 
 
 class Connection:
@@ -104,7 +104,8 @@ def connect_registry(config: Config) -> Any:
     url = config["registry.location"]
     try:
         parts = urlsplit(url)
-        is_url = parts.scheme in ("http", "https") and bool(_HOST.fullmatch(parts.hostname or "")) and parts.port != 0
+        is_http = parts.scheme in ("http", "https") and bool(_HOST.fullmatch(parts.hostname or "")) and parts.port != 0
+        is_url = is_http and bool(_URL.fullmatch(url))
     except ValueError:
         is_url = False
     if "@" in url:

@@ -18,14 +18,15 @@ from contract.registry_contract import RegistryContract
 from contract.registry_rig import CTX, DATA
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from glancelite.config import load
 from glancelite.domain.image import Image
 from glancelite.domain.ports import Intent, Registry
 from glancelite.domain.task import Task
-from glancelite.errors import GlanceliteError, ImageNotFound, RegistryRefused, RegistryUnavailable
+from glancelite.errors import ConfigError, GlanceliteError, ImageNotFound, RegistryRefused, RegistryUnavailable
 from glancelite.registry import codec
 from glancelite.registry.app import RegistryApp
 from glancelite.registry.local import LocalRegistry
-from glancelite.registry.remote import Connection, RemoteRegistry
+from glancelite.registry.remote import Connection, RemoteRegistry, connect_registry
 
 KEY = b"the key"
 
@@ -177,6 +178,29 @@ def test_without_a_daemon_the_outcome_is_unknown() -> None:
     registry = RemoteRegistry(Connection(url, KEY, 5.0, 2))
     with pytest.raises(RegistryUnavailable, match="no answer from"):
         registry.show_status()
+
+
+def test_a_body_that_breaks_off_is_the_asker_s_and_no_fault_of_the_daemon(
+    local: LocalRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken:
+        def read(self, _: int) -> bytes:
+            raise ConnectionError("the client has gone")
+
+    said: list[str] = []
+    environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/rpc/show_status", "CONTENT_LENGTH": "5", "wsgi.input": Broken()}
+    answer = RegistryApp(local, KEY)(environ, lambda status, *_: said.append(status))  # type: ignore[arg-type, func-returns-value, return-value]
+
+    assert said == ["400 Bad Request"]
+    assert b"the client has gone" in b"".join(answer)
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("place", ["http://h:1/\xe4", "http://h:1/a b", "http://h ost:1", "http://", "ftp://h:1"])
+def test_a_place_that_no_request_can_name_is_refused_at_the_start(place: str) -> None:
+    config = load(environ={"GLANCELITE_REGISTRY_LOCATION": place})
+    with pytest.raises(ConfigError, match="location"):
+        connect_registry(config)
 
 
 def test_a_host_that_there_cannot_be_is_not_reached() -> None:
